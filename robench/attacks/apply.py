@@ -1,0 +1,64 @@
+"""The room's wrapper: holds every attack to its budget and keys its randomness by image."""
+
+import inspect
+
+import torch
+from torch import nn
+
+from robench.attacks import ATTACKS, Attack, Budget, ImageStreams
+from robench.attacks.gradient import per_image, size
+from robench.core.errors import RobenchError
+from robench.core.seeding import stream
+from robench.core.types import Condition, Value
+
+SLACK = 1e-6
+
+
+def perturb(
+    model: nn.Module, x: torch.Tensor, y: torch.Tensor, condition: Condition, seed: int, draw: int = 0, first: int = 0
+) -> torch.Tensor:
+    """Attack a batch and give images that are in [0, 1] and within the budget, whatever the attack did.
+
+    Args:
+        model: pixels in [0, 1] -> logits.
+        x: float32 [N, C, H, W] in [0, 1].
+        y: int64 [N].
+        condition: its name is a registered attack or ``torchattacks:CLASS``, its level is epsilon on the [0, 1] scale,
+            its params are the attack's, and ``norm`` ("linf" unless given).
+        seed, draw, first: of the random streams; ``first`` is the index of the first image in the data set.
+
+    Returns:
+        float32 of the shape of x. An image whose perturbation broke the budget, or is not finite, comes back clean.
+
+    Raises:
+        RobenchError: unknown attack, parameters that do not fit, a negative epsilon, or a result of another shape.
+    """
+    name, _, argument = condition.name.partition(":")
+    params: dict[str, Value] = dict(condition.params) | ({"argument": argument} if argument else {})
+    budget = _budget(condition, str(params.pop("norm", "linf")))
+    attack = ATTACKS[name]
+    _check_params(attack, condition, params)
+    streams = ImageStreams([stream(seed, "attack", condition.name, draw, first + i) for i in range(len(x))])
+    result = attack(model, x, y, budget, streams, **params)
+    if result.shape != x.shape:
+        raise RobenchError(f"the attack {condition.name} gave {list(result.shape)} for {list(x.shape)}; mend it.")
+    within = (size(result - x, budget.norm) <= budget.epsilon + SLACK) & result.isfinite().flatten(1).all(1)
+    return torch.where(per_image(within, x), result.detach().to(x.dtype).clamp(0, 1), x)
+
+
+def _budget(condition: Condition, norm: str) -> Budget:
+    if norm not in ("linf", "l2"):
+        raise RobenchError(f"the norm of {condition.name} must be linf or l2, not {norm!r}.")
+    epsilon = condition.level
+    if epsilon is None or not 0 <= epsilon < float("inf"):
+        raise RobenchError(f"the epsilon of {condition.name} must be a number >= 0 on the [0, 1] scale, not {epsilon}.")
+    return Budget(norm, epsilon)
+
+
+def _check_params(attack: Attack, condition: Condition, params: dict[str, Value]) -> None:
+    known = inspect.signature(attack).parameters.values()
+    names = [p.name for p in known if p.kind is p.KEYWORD_ONLY]
+    unknown = [name for name in params if name not in names]
+    if unknown and not any(p.kind is p.VAR_KEYWORD for p in known):
+        takes = ", ".join(["norm", *names])
+        raise RobenchError(f"the attack {condition.name} has no parameter {unknown[0]!r}; it takes: {takes}.")

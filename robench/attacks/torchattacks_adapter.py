@@ -1,0 +1,49 @@
+"""Any attack class of torchattacks (Kim 2020, arXiv:2010.01950), by name: ``torchattacks:PGDL2``."""
+
+import inspect
+
+import torch
+from torch import nn
+
+from robench.attacks import Budget, ImageStreams, register
+from robench.core.errors import RobenchError
+from robench.core.optional import import_optional
+from robench.core.registry import did_you_mean
+from robench.models.blocked import Blocked
+
+
+@register("torchattacks")
+def torchattacks(
+    model: nn.Module,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    budget: Budget,
+    rng: ImageStreams,
+    *,
+    argument: str = "",
+    **params: object,
+) -> torch.Tensor:
+    """Run ``torchattacks.<argument>`` with ``params``; the budget's epsilon is its ``eps``, where it has one.
+
+    Each block of images draws from torch's generator, seeded by the stream of the block's first image, so that batch
+    size and order do not matter here either. A model that is not ``Blocked`` is one block.
+    """
+    library = import_optional("torchattacks")
+    attacks = [name for name, value in vars(library).items() if inspect.isclass(value)]
+    if argument not in attacks:
+        raise RobenchError(f"torchattacks has no attack {argument!r}; {did_you_mean(argument, attacks)}")
+    attack_class = getattr(library, argument)
+    if "eps" in inspect.signature(attack_class).parameters:
+        params = {"eps": budget.epsilon, **params}
+    try:
+        attack = attack_class(model, **params)
+    except TypeError as error:
+        raise RobenchError(f"torchattacks.{argument} does not take these parameters: {error}.") from error
+    size = model.block if isinstance(model, Blocked) else len(x)
+    results = []
+    for start in range(0, len(x), size):
+        seed = int(rng.streams[start].integers(2**31))
+        with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []), torch.enable_grad():
+            torch.manual_seed(seed)
+            results.append(attack(x[start : start + size], y[start : start + size]).detach())
+    return torch.cat(results)

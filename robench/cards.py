@@ -1,0 +1,141 @@
+"""Result cards on disk: JSON to read, and the outcome of every image beside it."""
+
+import json
+import os
+import re
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from robench.core.errors import RobenchError
+from robench.core.types import Condition, DataCard, Measurement, ModelCard, ResultCard, Suite
+from robench.store import unpack
+
+SCHEMA = 1
+
+
+def card_path(card: ResultCard, folder: Path) -> Path:
+    """``<model>.<dataset>.<suite>.json`` in ``folder``; signs that do not belong into a file name become ``_``."""
+    parts = (card.model.name, card.data.name, card.suite.name)
+    return folder / (".".join(re.sub(r"[^\w.-]+", "_", part) for part in parts) + ".json")
+
+
+def outcomes_path(path: Path) -> Path:
+    """Where the outcomes of the card at ``path`` are."""
+    return path.with_name(path.name.removesuffix(".json") + ".outcomes.npz")
+
+
+def _condition(condition: Condition) -> dict[str, Any]:
+    return {
+        "kind": condition.kind,
+        "name": condition.name,
+        "level": condition.level,
+        "params": dict(condition.params),
+    }
+
+
+def _measurement(m: Measurement) -> dict[str, Any]:
+    return {
+        "condition": _condition(m.condition),
+        "draw": m.draw,
+        "correct": m.correct,
+        "correct_top5": m.correct_top5,
+        "total": m.total,
+        "flags": list(m.flags),
+        "seconds": round(m.seconds, 3),
+    }
+
+
+def to_dict(card: ResultCard) -> dict[str, Any]:
+    """The card as plain data, ready for JSON."""
+    suite = card.suite
+    return {
+        "schema": SCHEMA,
+        "model": asdict(card.model),
+        "twin": {"name": card.twin[0], "sha256": card.twin[1]} if card.twin[0] else None,
+        "suite": {
+            "name": suite.name,
+            "version": suite.version,
+            "n_images": suite.n_images,
+            "seed": suite.seed,
+            "conditions": [_condition(c) | {"draws": c.draws} for c in suite.conditions],
+        },
+        "data": asdict(card.data),
+        "measurements": [_measurement(m) for m in card.measurements],
+        "provenance": card.provenance,
+    }
+
+
+def write(card: ResultCard, folder: Path) -> Path:
+    """Write the card and its outcomes; each file appears whole or not at all.
+
+    Raises:
+        RobenchError: the folder cannot be written.
+    """
+    path = card_path(card, folder)
+    rows = {kind: [np.packbits(getattr(m, kind)) for m in card.measurements] for kind in ("top1", "top5")}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")
+        with partial.open("wb") as file:
+            np.savez_compressed(file, **{kind: np.concatenate(parts) for kind, parts in rows.items()})
+        os.replace(partial, outcomes_path(path))
+        partial.write_text(json.dumps(to_dict(card), indent=1) + "\n")
+        os.replace(partial, path)
+    except OSError as error:
+        raise RobenchError(
+            f"the result card cannot be written to {folder} ({error.strerror}); name another folder with --out. "
+            "The measurements are in the store: the same command goes on from there."
+        ) from error
+    return path
+
+
+def read(path: Path) -> ResultCard:
+    """Read a card and its outcomes.
+
+    Raises:
+        RobenchError: one of the files is missing, damaged or of another version.
+    """
+    try:
+        data = json.loads(path.read_text())
+        if data["schema"] != SCHEMA:
+            raise RobenchError(f"the card {path} has schema {data['schema']}, this robench reads {SCHEMA}.")
+        with np.load(outcomes_path(path), allow_pickle=False) as outcomes:
+            bits = {kind: outcomes[kind] for kind in ("top1", "top5")}
+        return _from_dict(data, bits)
+    except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+        raise RobenchError(f"the card {path} cannot be read ({error}); measure it again.") from error
+
+
+def _read_condition(data: dict[str, Any]) -> Condition:
+    params = tuple(sorted(data["params"].items()))
+    return Condition(data["kind"], data["name"], data["level"], params, data.get("draws", 1))
+
+
+def _from_dict(data: dict[str, Any], bits: dict[str, np.ndarray]) -> ResultCard:
+    conditions = tuple(_read_condition(c) for c in data["suite"]["conditions"])
+    measurements = []
+    start = 0
+    for entry in data["measurements"]:
+        end = start + -(-entry["total"] // 8)
+        top1, top5 = (unpack(bits[kind][start:end].tobytes(), entry["total"]) for kind in ("top1", "top5"))
+        start = end
+        measurement = Measurement(
+            _read_condition(entry["condition"]), entry["draw"], top1, top5, tuple(entry["flags"]), entry["seconds"]
+        )
+        if measurement.correct != entry["correct"]:
+            raise KeyError(f"outcomes of {measurement.condition.key} do not fit its count")
+        measurements.append(measurement)
+    model = data["model"]
+    card = ModelCard(**model | {"mean": tuple(model["mean"]), "std": tuple(model["std"])})
+    twin = data["twin"] or {"name": "", "sha256": ""}
+    return ResultCard(
+        card,
+        Suite(**data["suite"] | {"conditions": conditions}),
+        DataCard(**data["data"]),
+        tuple(measurements),
+        (twin["name"], twin["sha256"]),
+        data["provenance"],
+    )

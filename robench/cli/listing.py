@@ -1,0 +1,117 @@
+"""robench list, robench show."""
+
+from enum import Enum
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from robench.cli.app import command, results
+
+
+class What(str, Enum):
+    """What can be listed."""
+
+    models = "models"
+    quantizers = "quantizers"
+    corruptions = "corruptions"
+    attacks = "attacks"
+    distortions = "distortions"
+    datasets = "datasets"
+    suites = "suites"
+
+
+@command
+def list_(what: Annotated[What, typer.Argument(help="What to list.")]) -> None:
+    """List what robench knows, each with what it is."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column(what.value, style="bold", no_wrap=True)
+    table.add_column("")
+    for name, text in LISTS[what]():
+        table.add_row(name, text)
+    results.print(table)
+
+
+@command
+def show(model: Annotated[str, typer.Argument(help="A model's name; digits/NAME for one of another data set.")]) -> None:
+    """Show a model's card."""
+    from dataclasses import asdict
+
+    from robench import zoo
+
+    sets = [name for name, models in zoo.names().items() if model in models]
+    card = zoo.load(model, sets[0] if sets else "cifar10", 10).card
+    for name, value in asdict(card).items():
+        results.print(f"[bold]{name}[/] = {value!r}", highlight=False)
+    if len(sets) > 1:
+        results.print(f"also for: {', '.join(sets[1:])}; show it with {sets[1]}/{model}")
+
+
+def _first_line(thing: object) -> str:
+    return (thing.__doc__ or "").strip().partition("\n")[0]
+
+
+def _models() -> list[tuple[str, str]]:
+    from robench import zoo
+
+    found = []
+    for dataset, models in zoo.names().items():
+        for model in models:
+            card = zoo.read_card(zoo.root() / dataset / model)
+            size = f"{card.stored_bytes / 1000:.0f} kB"
+            found.append((f"{dataset}/{model}", f"{card.architecture}, {card.bits} bit, {size}. {card.paper}"))
+    return found
+
+
+def _quantizers() -> list[tuple[str, str]]:
+    from robench.quantizers import QUANTIZERS
+
+    return [(name, _first_line(QUANTIZERS[name])) for name in QUANTIZERS]
+
+
+def _corruptions() -> list[tuple[str, str]]:
+    from robench.corruptions import CORRUPTIONS
+
+    return [
+        (name, f"{_first_line(CORRUPTIONS[name].function)} Severities: {CORRUPTIONS[name].amounts}")
+        for name in CORRUPTIONS
+    ]
+
+
+def _attacks() -> list[tuple[str, str]]:
+    from robench.attacks import ATTACKS
+
+    return [(name, _first_line(ATTACKS[name])) for name in ATTACKS]
+
+
+def _distortions() -> list[tuple[str, str]]:
+    from robench.distortions import DISTORTIONS
+
+    return [
+        (name, _first_line(DISTORTIONS[name].function))
+        for name in DISTORTIONS
+    ]
+
+
+def _datasets() -> list[tuple[str, str]]:
+    from robench.data import DATASETS
+
+    return [(name, _first_line(DATASETS[name])) for name in DATASETS]
+
+
+def _suites() -> list[tuple[str, str]]:
+    from robench import suites
+
+    found = [suites.load(name) for name in suites.names()]
+    return [(s.name, f"version {s.version}, {len(s.conditions)} conditions, {s.n_images} images") for s in found]
+
+
+LISTS = {
+    What.models: _models,
+    What.quantizers: _quantizers,
+    What.corruptions: _corruptions,
+    What.attacks: _attacks,
+    What.distortions: _distortions,
+    What.datasets: _datasets,
+    What.suites: _suites,
+}

@@ -1,0 +1,9 @@
+"""Gathers the commands."""
+
+import robench.cli.evaluate
+import robench.cli.leaderboard
+import robench.cli.listing
+import robench.cli.train  # noqa: F401 (each module registers its commands)
+from robench.cli.app import app
+
+__all__ = ["app"]

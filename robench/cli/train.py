@@ -1,0 +1,33 @@
+"""robench train."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from robench.cli.app import DataDir, command, messages, results
+
+
+@command
+def train(
+    recipe: Annotated[str, typer.Argument(help="A shipped recipe such as digits/twn_resnet20, or a TOML file.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for the model; runs/RECIPE by default.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Train a model by a recipe; a stopped run goes on from its last epoch."""
+    from robench.cli.screen import train_with_progress
+    from robench.training.recipe import load_recipe
+    from robench.training.ship import ship, start
+
+    chosen = load_recipe(recipe)
+    changes = {name: value for name, value in (("epochs", epochs), ("seed", seed)) if value is not None}
+    chosen = replace(chosen, **changes)  # type: ignore[arg-type]
+    folder = out or Path("runs") / chosen.dataset / chosen.name
+    trainer = start(chosen, folder, data_dir)
+    train_with_progress(trainer, folder / "log.jsonl", messages)
+    card = ship(trainer, folder, data_dir)
+    test = card.training["test_accuracy"]
+    results.print(f"{card.name}: {test}\nModel: {folder}", soft_wrap=True, highlight=False)

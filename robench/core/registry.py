@@ -1,0 +1,73 @@
+"""A name -> a thing, for every kind of thing that others can add."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator
+from difflib import get_close_matches
+from importlib.metadata import entry_points
+from typing import Generic, TypeVar
+
+from robench.core.errors import RobenchError
+
+T = TypeVar("T")
+
+
+def did_you_mean(name: str, known: list[str]) -> str:
+    """The end of an error message: the nearest known names, or else all of them."""
+    near = get_close_matches(name, known, n=3, cutoff=0.5)
+    return f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(sorted(known))}."
+
+
+class Registry(Generic[T]):
+    """The registered things of one room, found on first use: its own files, then other packages' entry points.
+
+    Args:
+        kind: what one entry is called in messages, such as ``"corruption"``.
+        room: the package whose modules register themselves on import, such as ``"robench.corruptions"``.
+            The same name is the entry-point group in which other packages announce modules of theirs.
+    """
+
+    def __init__(self, kind: str, room: str) -> None:
+        self.kind = kind
+        self.room = room
+        self._entries: dict[str, T] = {}
+        self._loaded = False
+
+    def add(self, name: str, entry: T) -> T:
+        """Register ``entry`` under ``name``; a second thing under one name is an error."""
+        if name in self._entries:
+            raise RobenchError(f"a {self.kind} named {name!r} is registered already; choose another name.")
+        self._entries[name] = entry
+        return entry
+
+    def register(self, name: str) -> Callable[[T], T]:
+        """Decorator form of :meth:`add`."""
+        return lambda entry: self.add(name, entry)
+
+    def _load(self) -> None:
+        if self._loaded:
+            return
+        self._loaded = True
+        package = importlib.import_module(self.room)
+        for module in pkgutil.iter_modules(package.__path__):
+            importlib.import_module(f"{self.room}.{module.name}")
+        for plugin in entry_points(group=self.room):
+            plugin.load()
+
+    def __getitem__(self, name: str) -> T:
+        self._load()
+        if name not in self._entries:
+            raise RobenchError(f"no {self.kind} is named {name!r}; {did_you_mean(name, list(self._entries))}")
+        return self._entries[name]
+
+    def __contains__(self, name: str) -> bool:
+        self._load()
+        return name in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        self._load()
+        return iter(sorted(self._entries))
+
+    def __len__(self) -> int:
+        self._load()
+        return len(self._entries)

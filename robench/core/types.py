@@ -1,0 +1,160 @@
+"""What travels between the rooms: conditions, measurements, model cards, suites and result cards."""
+
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Value = int | float | str | bool
+Bits = npt.NDArray[np.bool_]
+
+KINDS = ("clean", "corruption", "attack", "distortion")
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One thing to measure.
+
+    Attributes:
+        kind: one of ``KINDS``.
+        name: in the kind's registry.
+        level: severity 1..5, epsilon on the [0, 1] pixel scale, or the distortion's level; None where it has none.
+        params: further settings, sorted by name.
+        draws: how often it is repeated with other random numbers; not part of its identity.
+    """
+
+    kind: str
+    name: str
+    level: float | None = None
+    params: tuple[tuple[str, Value], ...] = ()
+    draws: int = field(default=1, compare=False)
+
+    @property
+    def key(self) -> str:
+        """Stable text that names it, such as ``attack/pgd/0.0313725?steps=20``."""
+        parts = [self.kind, self.name] if self.level is None else [self.kind, self.name, f"{self.level:.6g}"]
+        settings = "&".join(f"{name}={value}" for name, value in self.params)
+        return "/".join(parts) + (f"?{settings}" if settings else "")
+
+    def matches(self, pattern: str) -> bool:
+        """Whether a shell pattern such as ``attack/*`` or ``*/gaussian`` names it; its settings need not be written."""
+        key = self.key
+        path = key.partition("?")[0]
+        return any(fnmatchcase(text, form) for text in (key, path) for form in (pattern, f"{pattern}/*"))
+
+
+@dataclass(frozen=True, eq=False)
+class Measurement:
+    """What a condition gave on one model and one draw.
+
+    Attributes:
+        top1, top5: bool [N], in the order of the images; both empty where the condition does not apply.
+        flags: reasons to doubt the figure, or why there is none.
+        seconds: wall time.
+    """
+
+    condition: Condition
+    draw: int
+    top1: Bits
+    top5: Bits
+    flags: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def correct(self) -> int:
+        """Images whose first guess is right."""
+        return int(self.top1.sum())
+
+    @property
+    def correct_top5(self) -> int:
+        """Images whose label is among the first five guesses."""
+        return int(self.top5.sum())
+
+    @property
+    def total(self) -> int:
+        """Images that were judged; 0 where the condition does not apply."""
+        return len(self.top1)
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What is known of a model before it is measured.
+
+    Attributes:
+        name: as the user types it.
+        dataset: the benchmark set it was made for; empty if unknown.
+        architecture, quantizer: registry names where it is ours, else how it was given.
+        bits: of a quantized weight; 32 for full precision.
+        weights, stored_bytes: number of weights in convolutions and linear layers, and size of the file.
+        sha256: of the weights file; of the parameters where there is no file.
+        twin: name of the full-precision model with the same architecture and training; empty if there is none.
+        training: how it was made (recipe, epochs, data, seed), free-form.
+        paper: source of the method.
+    """
+
+    name: str
+    dataset: str = ""
+    architecture: str = ""
+    quantizer: str = "fp"
+    bits: int = 32
+    num_classes: int = 0
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+    weights: int = 0
+    stored_bytes: int = 0
+    sha256: str = ""
+    twin: str = ""
+    training: dict[str, Any] = field(default_factory=dict)
+    paper: str = ""
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A versioned, ordered set of conditions with the number of images and the seed."""
+
+    name: str
+    version: int
+    n_images: int
+    seed: int
+    conditions: tuple[Condition, ...]
+
+    def with_seed(self, seed: int) -> "Suite":
+        """The suite with another seed."""
+        return replace(self, seed=seed)
+
+    def select(self, pattern: str) -> "Suite":
+        """The suite with only the conditions that match."""
+        return replace(self, conditions=tuple(c for c in self.conditions if c.matches(pattern)))
+
+
+@dataclass(frozen=True)
+class DataCard:
+    """Which images were evaluated."""
+
+    name: str
+    source: str
+    n: int
+    fingerprint: str
+
+
+@dataclass(frozen=True, eq=False)
+class ResultCard:
+    """Model card, suite, data and measurements with their provenance: the one source of every table.
+
+    Attributes:
+        twin: name and sha256 of the twin, both empty if there is none.
+        provenance: versions, commit, machine, time.
+    """
+
+    model: ModelCard
+    suite: Suite
+    data: DataCard
+    measurements: tuple[Measurement, ...]
+    twin: tuple[str, str] = ("", "")
+    provenance: dict[str, str] = field(default_factory=dict)
+
+    def of(self, condition: Condition) -> list[Measurement]:
+        """The measurements of one condition, by draw."""
+        return sorted((m for m in self.measurements if m.condition == condition), key=lambda m: m.draw)

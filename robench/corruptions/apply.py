@@ -1,0 +1,36 @@
+"""The room's wrapper: checks for every noise, and randomness keyed by image."""
+
+import numpy as np
+
+from robench.core.errors import RobenchError
+from robench.core.seeding import stream
+from robench.corruptions import CORRUPTIONS
+from robench.data.base import Images
+
+
+def corrupt(images: Images, name: str, severity: float | None, seed: int, draw: int = 0) -> Images:
+    """Corrupt 8-bit images as CIFAR-10-C does: noise on [0, 1], clip, times 255, truncate.
+
+    Args:
+        images: uint8 [N, C, H, W]; image i gets the noise stream of index i.
+        name: of a registered corruption.
+        severity: 1 to 5.
+        seed: of the suite. The stream does not depend on the severity, so severities nest: the same draw, scaled.
+
+    Returns:
+        uint8 of the same shape.
+
+    Raises:
+        RobenchError: unknown name, a severity outside 1..5, or a function that breaks its contract.
+    """
+    corruption = CORRUPTIONS[name]
+    if severity not in range(1, len(corruption.amounts) + 1):
+        raise RobenchError(f"severity {severity} of {name} does not exist; choose 1 to {len(corruption.amounts)}.")
+    amount = corruption.amounts[int(severity) - 1]
+    result = np.empty_like(images)
+    for index, image in enumerate(images):
+        noisy = corruption.function(image / 255.0, amount, stream(seed, "corruption", name, draw, index))
+        if noisy.shape != image.shape or not np.isfinite(noisy).all():
+            raise RobenchError(f"the corruption {name} gave a wrong shape or values that are not finite; mend it.")
+        result[index] = (noisy.clip(0, 1) * 255).astype(np.uint8)
+    return result

@@ -1,0 +1,66 @@
+"""Images from .npz files, in the shapes and ranges that people store them in."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from robench.core.errors import RobenchError
+from robench.data import register
+from robench.data.base import Dataset, Images, Labels
+
+
+def to_uint8(images: np.ndarray) -> Images:
+    """uint8, or floats in [0, 1] rounded to 8 bits.
+
+    Raises:
+        RobenchError: values outside [0, 1], or not finite.
+    """
+    if images.dtype == np.uint8:
+        return images
+    if not np.issubdtype(images.dtype, np.floating):
+        raise RobenchError(f"images of type {images.dtype} are not understood; store uint8, or floats in [0, 1].")
+    if not np.isfinite(images).all() or images.min() < 0 or images.max() > 1:
+        raise RobenchError(
+            f"float images must lie in [0, 1], these run from {images.min():g} to {images.max():g}; "
+            "store pixels before normalisation, as uint8 or divided by 255."
+        )
+    return np.rint(images * 255).astype(np.uint8)
+
+
+def channels_first(images: np.ndarray) -> np.ndarray:
+    """[N, H, W, C], [N, C, H, W] or [N, H, W] -> [N, C, H, W]."""
+    if images.ndim == 3:
+        return images[:, None]
+    if images.ndim == 4 and images.shape[1] not in (1, 3) and images.shape[3] in (1, 3):
+        return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
+    return images
+
+
+def read_npz(path: Path) -> tuple[Images, Labels]:
+    """The arrays ``x`` and ``y`` of an .npz file, as uint8 [N, C, H, W] and int64 [N]; never unpickles.
+
+    Raises:
+        RobenchError: no such file, not an .npz, arrays missing or out of range.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            x, y = arrays["x"], arrays["y"]
+    except FileNotFoundError as error:
+        raise RobenchError(f"there is no file {path}; check the path.") from error
+    except KeyError as error:
+        raise RobenchError(f"{path} must hold two arrays, x (images) and y (labels).") from error
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise RobenchError(f"{path} cannot be read as .npz ({error}).") from error
+    return channels_first(to_uint8(x)), y.astype(np.int64)
+
+
+@register("npz")
+def npz(split: str, argument: str, data_dir: Path | None) -> Dataset:
+    """Your own images: npz:PATH, a NumPy .npz with x [N, H, W, C] (uint8, or floats in [0, 1]) and y [N]."""
+    if not argument:
+        raise RobenchError("say which file: --dataset npz:PATH.")
+    path = Path(argument).expanduser()
+    images, labels = read_npz(path)
+    classes = tuple(str(i) for i in range(max(int(labels.max(initial=0)) + 1, 2)))
+    return Dataset(f"npz:{path.name}", path.name, images, labels, classes)

@@ -1,0 +1,36 @@
+"""Projections of full-precision weights (Merolla et al. 2016, arXiv:1606.01981), with a = max |w| of the tensor.
+
+The definitions are our reading of the paper's names. They change a layer's scale; batch norm keeps its statistics.
+"""
+
+import numpy as np
+
+from robench.distortions import Weight, register
+
+
+@register("sign", projection=True)
+def sign(weight: Weight, level: float, rng: np.random.Generator) -> Weight:
+    """a sgn(w): only the signs are left."""
+    return np.abs(weight).max() * np.sign(weight)
+
+
+@register("round", projection=True)
+def nearest(weight: Weight, level: float, rng: np.random.Generator) -> Weight:
+    """a round(w / a): ternary, threshold a / 2."""
+    bound = np.abs(weight).max()
+    return bound * np.rint(weight / bound) if bound else weight
+
+
+@register("power", (0.0, 0.25, 0.5, 1.5, 2.0, 3.0), projection=True)
+def power(weight: Weight, level: float, rng: np.random.Generator) -> Weight:
+    """a sgn(w) |w / a|^level: level 1 is the identity, 0 is sign."""
+    bound = np.abs(weight).max()
+    return bound * np.sign(weight) * np.abs(weight / bound) ** np.float32(level) if bound else weight
+
+
+@register("ternary", projection=True)
+def ternary(weight: Weight, level: float, rng: np.random.Generator) -> Weight:
+    """{-m, 0, m} by the rule of TWN (Li et al. 2016, arXiv:1605.04711): threshold 0.7 mean |w|, m the mean above it."""
+    magnitude = np.abs(weight)
+    kept = magnitude > 0.7 * magnitude.mean()
+    return np.where(kept, magnitude[kept].mean() * np.sign(weight), 0).astype(np.float32) if kept.any() else weight

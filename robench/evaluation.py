@@ -1,0 +1,174 @@
+"""From models, data and a suite to result cards: the plan, what is stored of it already, and the rest of the work."""
+
+import os
+import platform
+import subprocess
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from robench import zoo
+from robench.core.errors import RobenchError
+from robench.core.types import Condition, DataCard, Measurement, ResultCard, Suite
+from robench.data.base import Dataset
+from robench.data.load import load as load_data
+from robench.models.blocked import Blocked
+from robench.runner import PROTOCOL, Progress, Subject, Task, measure, to_pixels
+from robench.store import Scope, Store
+
+FALLBACK = "digits"
+PROBE = 64
+
+
+def choose_data(spec: str, models: Iterable[str], data_dir: Path | None) -> tuple[Dataset, str]:
+    """The data set that was asked for; for ``auto`` the models' own, or digits where that cannot be had.
+
+    Returns:
+        The data, and a notice for the user ("" if there is none).
+    """
+    if spec != "auto":
+        return load_data(spec, "test", data_dir), ""
+    known = zoo.names()
+    plain = [model.rpartition("/")[2] for model in models]
+    own = [name for name in known if all(model in known[name] for model in plain)] or ["cifar10"]
+    preferred = "cifar10" if "cifar10" in own else own[0]
+    try:
+        return load_data(preferred, "test", data_dir), ""
+    except RobenchError as error:
+        if data_dir is not None or FALLBACK not in own or preferred == FALLBACK:
+            raise
+        return load_data(FALLBACK), f"{error} Going on with {FALLBACK} and its models of the same names."
+
+
+def choose_device(name: str) -> torch.device:
+    """``auto`` (CUDA where there is one), ``cpu`` or ``cuda``."""
+    if name not in ("auto", "cpu", "cuda"):
+        raise RobenchError(f"no device is named {name!r}; choose auto, cpu or cuda.")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise RobenchError("there is no CUDA device here; use --device cpu.")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def prepare(loaded: zoo.LoadedModel, data: Dataset, device: torch.device) -> Subject:
+    """Put a model on its device and try it on the first images.
+
+    Raises:
+        RobenchError: it does not take these images, or its output is no [N, classes] of finite logits.
+    """
+    name = loaded.card.name
+    model = Blocked(loaded.module.to(device).float().requires_grad_(False))
+    x = to_pixels(data.images[:PROBE], device)
+    shape = list(x.shape)
+    try:
+        with torch.inference_mode():
+            logits = model(x)
+    except (RuntimeError, ValueError, TypeError) as error:
+        raise RobenchError(f"{name} fails on images {shape}: {str(error).splitlines()[0]}") from error
+    if logits.dim() != 2 or logits.shape[1] < len(data.classes):
+        raise RobenchError(
+            f"{name} gives {list(logits.shape)} for images {shape}; logits must be [{len(x)}, {len(data.classes)}]."
+        )
+    if not logits.isfinite().all():
+        raise RobenchError(f"{name} gives logits that are not finite on clean images; check its weights.")
+    guesses = logits.argmax(1).cpu().numpy().tobytes().hex()[:64]
+    fingerprint = f"{zoo.parameters_sha256(loaded.module)}:{guesses}:{PROTOCOL}"
+    return Subject(loaded.card, model, loaded.lowbit, fingerprint)
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Models, images, a suite and the store that remembers.
+
+    Attributes:
+        subjects: every model that is measured, twins among them.
+        data: exactly the images that are evaluated.
+        batch_size: images held at once; no score depends on it.
+    """
+
+    subjects: tuple[Subject, ...]
+    data: Dataset
+    suite: Suite
+    store: Store
+    batch_size: int
+
+    def tasks(self) -> list[Task]:
+        """All measurements in order: a condition for every model before the next, so that its images are made once."""
+        return [
+            Task(subject, self.data, condition, draw, self.suite.seed, self.batch_size)
+            for condition in self.suite.conditions
+            for draw in range(condition.draws)
+            for subject in self.subjects
+        ]
+
+    def _scope(self, subject: Subject) -> Scope:
+        return Scope(subject.fingerprint, self.data.fingerprint, self.suite.seed)
+
+    def stored(self, task: Task) -> Measurement | None:
+        """What an earlier run measured, or None."""
+        return self.store.get(self._scope(task.subject), task.condition, task.draw)
+
+    def pending(self) -> list[Task]:
+        """The tasks that no run has done yet."""
+        return [task for task in self.tasks() if self.stored(task) is None]
+
+    def run(
+        self, tasks: Iterable[Task], progress: Callable[[Task], Progress], done: Callable[[Task, Measurement], None]
+    ) -> None:
+        """Measure the tasks, each stored before the next begins."""
+        for task in tasks:
+            measurement = measure(task, progress(task))
+            self.store.put(self._scope(task.subject), measurement)
+            done(task, measurement)
+
+    def card(self, subject: Subject, twin: Subject | None) -> ResultCard:
+        """The result card of one model, from the store."""
+        found = (self.stored(task) for task in self.tasks() if task.subject is subject)
+        data = DataCard(self.data.name, self.data.source, len(self.data), self.data.fingerprint)
+        return ResultCard(
+            subject.card,
+            self.suite,
+            data,
+            tuple(measurement for measurement in found if measurement is not None),
+            (twin.card.name, twin.card.sha256) if twin else ("", ""),
+            provenance(subject.model.device),
+        )
+
+
+def cost(condition: Condition) -> int:
+    """Rough work of one measurement in forward passes, for the time that is left."""
+    if condition.kind != "attack":
+        return 1
+    steps = dict(condition.params).get("steps", 1)
+    return 2 + 3 * int(steps)
+
+
+def provenance(device: torch.device) -> dict[str, str]:
+    """Versions, commit, machine and time."""
+    return {
+        "robench": version("robench"),
+        "commit": _commit(Path(__file__).parents[1]),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} CPUs",
+        "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _commit(checkout: Path) -> str:
+    """The commit that is checked out, with a + where files differ from it; "" outside robench's own checkout."""
+    if _git(checkout, "rev-parse", "--show-toplevel") != str(checkout):
+        return ""
+    return _git(checkout, "rev-parse", "--short=12", "HEAD") + ("+" if _git(checkout, "status", "--porcelain") else "")
+
+
+def _git(folder: Path, *words: str) -> str:
+    try:
+        result = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return result.stdout.strip() if result.returncode == 0 else ""

@@ -1,0 +1,53 @@
+"""From a plain network to one that trains under a quantizer, and from that to its deployed weights."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+from torch.nn.utils import parametrize
+
+from robench.quantizers import QUANTIZERS
+from robench.quantizers.base import LowBit, Quantizer
+
+
+def attach(layers: dict[str, nn.Module], quantizer: str) -> None:
+    """Put the named quantizer on the weight of each layer, in place; from now on the layer computes with low bits."""
+    for layer in layers.values():
+        assert isinstance(layer.weight, torch.Tensor)
+        rule = QUANTIZERS[quantizer](layer.weight.detach())
+        parametrize.register_parametrization(layer, "weight", rule)
+
+
+def quantized(network: nn.Module) -> Iterator[tuple[str, Quantizer, torch.Tensor]]:
+    """(layer name, its quantizer, its latent weight) of each layer that has one."""
+    for name, layer in network.named_modules():
+        if isinstance(layer, nn.Module) and parametrize.is_parametrized(layer, "weight"):
+            chain = layer.parametrizations["weight"]  # type: ignore[index,union-attr]
+            rule = chain[0]
+            if isinstance(rule, Quantizer):
+                yield name, rule, chain.original
+
+
+def after_step(network: nn.Module) -> None:
+    """Let every quantizer bound its latent weight; call it after each optimizer step."""
+    for _, rule, latent in quantized(network):
+        rule.after_step(latent)
+
+
+@torch.no_grad()
+def deploy(network: nn.Module) -> tuple[dict[str, torch.Tensor], dict[str, LowBit]]:
+    """What a trained network is shipped as.
+
+    Returns:
+        The float tensors (state-dict names, quantized weights left out), and the low-bit form of each quantized
+        weight by its state-dict name.
+    """
+    floats = {name: tensor for name, tensor in network.state_dict().items() if ".parametrizations." not in name}
+    lowbits: dict[str, LowBit] = {}
+    for name, rule, latent in quantized(network):
+        lowbit = rule.lowbit(latent)
+        if lowbit is None:
+            floats[f"{name}.weight"] = latent.detach()
+        else:
+            lowbits[f"{name}.weight"] = lowbit
+    return floats, lowbits

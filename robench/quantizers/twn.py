@@ -1,0 +1,48 @@
+"""Ternary Weight Networks (Li, Zhang, Liu 2016, arXiv:1605.04711)."""
+
+import torch
+
+from robench.quantizers import register
+from robench.quantizers.base import LowBit, Quantizer
+
+THRESHOLD = 0.7
+
+
+def ternary_codes(weight: torch.Tensor, threshold: torch.Tensor) -> torch.Tensor:
+    """-1 below -threshold, +1 above threshold, 0 between, int8."""
+    return (weight > threshold).to(torch.int8) - (weight < -threshold).to(torch.int8)
+
+
+def ternary_scale(weight: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
+    """Least-squares scale of given codes: the mean |w| where the code is not 0; 0 where all are."""
+    kept = codes != 0
+    return (weight.abs() * kept).sum() / kept.sum().clamp(min=1)
+
+
+def optimal_ternary(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The exact least-squares ternary approximation, of which TWN's 0.7 mean |W| is a rule of thumb.
+
+    With |w| sorted from large to small and S_k the sum of the k largest, the error falls by S_k^2 / k when those k
+    are kept; the best k gives the scale S_k / k, and its threshold is half of that.
+
+    Returns:
+        (threshold, scale), each a scalar tensor.
+    """
+    magnitude = weight.abs().flatten().double().sort(descending=True).values
+    total = magnitude.cumsum(0)
+    count = torch.arange(1, len(total) + 1, dtype=total.dtype)
+    best = int((total.square() / count).argmax())
+    scale = total[best] / count[best]
+    return (scale / 2).to(weight.dtype), scale.to(weight.dtype)
+
+
+@register("twn")
+class TernaryWeightNetwork(Quantizer):
+    """w in {-a, 0, a}: threshold D = 0.7 mean |W|, a = mean of the |W| above D, one D and a per tensor."""
+
+    bits = 2
+
+    def lowbit(self, latent: torch.Tensor) -> LowBit:
+        """Codes by the threshold, scale a [1, 1]."""
+        codes = ternary_codes(latent, THRESHOLD * latent.abs().mean())
+        return LowBit(codes, ternary_scale(latent, codes).view(1, 1), self.bits)

@@ -1,0 +1,1 @@
+"""Result cards -> tables. Pure: reads cards, never a model or an image."""

@@ -1,0 +1,100 @@
+"""What every table shows: conditions in groups, each group's accuracy, and its difference to the twin."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from robench import stats
+from robench.core.types import Condition, Measurement, ResultCard, Suite
+from robench.stats import Estimate
+
+SECTIONS = {
+    "clean": "Clean and input noise",
+    "corruption": "Clean and input noise",
+    "attack": "Attacks",
+    "distortion": "Weight distortions",
+}
+MISSING = "—"
+NOT_APPLICABLE = "n/a"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Conditions that are one row of a table: one condition with its draws, or the severities of one corruption."""
+
+    section: str
+    label: str
+    conditions: tuple[Condition, ...]
+
+
+def groups(suite: Suite) -> list[Group]:
+    """The rows of a suite's tables, in its order."""
+    found: dict[tuple[str, str], list[Condition]] = {}
+    for condition in suite.conditions:
+        found.setdefault((SECTIONS[condition.kind], label(condition)), []).append(condition)
+    return [Group(section, name, tuple(conditions)) for (section, name), conditions in found.items()]
+
+
+def label(condition: Condition) -> str:
+    """What a table calls a condition; severities of one corruption share a label, and so a row."""
+    if condition.kind in ("clean", "corruption") or condition.level is None:
+        return condition.name
+    if condition.kind == "attack":
+        settings = ", ".join(str(value) for _, value in condition.params)
+        return f"{condition.name}{f' ({settings})' if settings else ''} {condition.level * 255:g}/255"
+    return f"{condition.name} {condition.level:g}"
+
+
+def _rows(card: ResultCard, group: Group) -> list[Measurement] | None:
+    """All measurements of a group, or None if one is missing."""
+    rows = [row for condition in group.conditions for row in card.of(condition)]
+    return rows if len(rows) == sum(condition.draws for condition in group.conditions) else None
+
+
+def _matrix(card: ResultCard, group: Group) -> np.ndarray | str:
+    """Outcomes [rows, images], or the sign that stands for them in a table."""
+    rows = _rows(card, group)
+    if rows is None:
+        return MISSING
+    if any(row.total == 0 for row in rows):
+        return NOT_APPLICABLE
+    return np.stack([row.top1 for row in rows])
+
+
+def _is_random(group: Group) -> bool:
+    return len(group.conditions) == 1 and group.conditions[0].draws > 1
+
+
+def accuracy(card: ResultCard, group: Group) -> Estimate | str:
+    """Top-1 accuracy of a group with its 95% interval, or MISSING or NOT_APPLICABLE."""
+    outcomes = _matrix(card, group)
+    if isinstance(outcomes, str):
+        return outcomes
+    if len(outcomes) == 1:
+        return stats.wilson(int(outcomes.sum()), outcomes.shape[1])
+    return stats.bootstrap_mean(outcomes.astype(float), resample_rows=_is_random(group))
+
+
+def difference(card: ResultCard, twin: ResultCard, group: Group) -> Estimate | str:
+    """Accuracy minus the twin's, paired by image and draw, with its 95% interval."""
+    ours, theirs = _matrix(card, group), _matrix(twin, group)
+    if isinstance(ours, str) or isinstance(theirs, str) or card.data != twin.data:
+        return MISSING
+    if len(ours) == 1:
+        return stats.paired_difference(ours[0], theirs[0])
+    return stats.bootstrap_mean(ours.astype(float) - theirs, resample_rows=_is_random(group))
+
+
+def flags(card: ResultCard, group: Group) -> list[str]:
+    """The flags of a group's measurements, each once, without those that say n/a."""
+    rows = _rows(card, group) or []
+    return sorted({flag for row in rows for flag in row.flags if not flag.startswith(NOT_APPLICABLE)})
+
+
+def percent(estimate: Estimate | str, *, signed: bool = False) -> str:
+    """``91.2 [89.3, 92.8]``: percent, or points with signs; a sign that stands for a value passes through."""
+    if isinstance(estimate, str):
+        return estimate
+    form = "+.1f" if signed else ".1f"
+    value, low, high = (format(100 * part, form) for part in (estimate.value, estimate.low, estimate.high))
+    return f"{value} [{low}, {high}]"

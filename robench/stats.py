@@ -1,0 +1,70 @@
+"""Intervals and paired tests. The image is the unit; draws of noise are never pooled with images."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import binomtest, norm
+
+from robench.core.seeding import stream
+from robench.core.types import Bits
+
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its 95% interval, as shares in [-1, 1]."""
+
+    value: float
+    low: float
+    high: float
+
+
+def wilson(correct: int, total: int, confidence: float = 0.95) -> Estimate:
+    """Accuracy of one network on ``total`` images with Wilson's score interval (Wilson 1927)."""
+    z = norm.ppf(0.5 + confidence / 2)
+    share = correct / total
+    centre = (share + z**2 / (2 * total)) / (1 + z**2 / total)
+    half = z * np.sqrt(share * (1 - share) / total + z**2 / (4 * total**2)) / (1 + z**2 / total)
+    return Estimate(share, max(float(centre - half), 0.0), min(float(centre + half), 1.0))
+
+
+def mcnemar(first: Bits, second: Bits) -> float:
+    """Exact two-sided McNemar p-value for two networks' outcomes on the same images (McNemar 1947)."""
+    only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
+    disagree = only_first + only_second
+    return float(binomtest(only_first, disagree).pvalue) if disagree else 1.0
+
+
+def paired_difference(first: Bits, second: Bits, confidence: float = 0.95) -> Estimate:
+    """Accuracy of ``first`` minus ``second`` on the same images, with the adjusted Wald interval.
+
+    Half a pair is added to each cell of the 2x2 table for the interval (Agresti and Min 2005,
+    doi:10.1002/sim.1781); the value itself is the plain difference.
+    """
+    total = len(first)
+    only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
+    b, c, n = only_first + 0.5, only_second + 0.5, total + 2
+    half = norm.ppf(0.5 + confidence / 2) * np.sqrt((b + c) - (b - c) ** 2 / n) / n
+    centre = (b - c) / n
+    return Estimate((only_first - only_second) / total, float(centre - half), float(centre + half))
+
+
+def bootstrap_mean(values: np.ndarray, *, resample_rows: bool, confidence: float = 0.95) -> Estimate:
+    """Mean of a matrix [rows, images] with its percentile bootstrap interval.
+
+    Args:
+        values: one row for each draw or severity; outcomes, or differences of paired outcomes.
+        resample_rows: True where rows are random draws: a two-way bootstrap over draws and images. False where rows
+            are fixed, such as the five severities: images alone are resampled.
+    """
+    rows, images = values.shape
+    rng = stream(0, "bootstrap", rows, images)
+    image_share = rng.multinomial(images, np.full(images, 1 / images), RESAMPLES) / images
+    row_share = rng.multinomial(rows, np.full(rows, 1 / rows), RESAMPLES) / rows if resample_rows else np.full(
+        (RESAMPLES, rows), 1 / rows
+    )
+    means = np.einsum("br,br->b", row_share, image_share @ values.T)
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(means, [tail, 1 - tail])
+    return Estimate(float(values.mean()), float(low), float(high))

@@ -1,0 +1,123 @@
+"""Measurements as they come: one SQLite file, written after each, so that nothing measured is ever lost."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from robench.core.errors import RobenchError
+from robench.core.types import Bits, Condition, Measurement
+
+VERSION = 1
+TABLE = """
+create table if not exists measurements (
+    model text, data text, seed integer, condition text, draw integer,
+    total integer, top1 blob, top5 blob, flags text, seconds real,
+    primary key (model, data, seed, condition, draw)
+)
+"""
+
+
+def pack(bits: Bits) -> bytes:
+    """bool [N] -> its bits, eight to a byte."""
+    return np.packbits(bits).tobytes()
+
+
+def unpack(packed: bytes, total: int) -> Bits:
+    """The inverse of :func:`pack`."""
+    return np.unpackbits(np.frombuffer(packed, np.uint8), count=total).astype(bool)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What, besides condition and draw, decides a measurement: fingerprints of model and data, and the seed."""
+
+    model: str
+    data: str
+    seed: int
+
+
+class Store:
+    """One SQLite file of measurements.
+
+    Args:
+        path: created where it is missing, with its folder; None keeps everything in memory.
+
+    Raises:
+        RobenchError: the file cannot be written, is no store, or is one of another version.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        try:
+            if path is not None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(path or ":memory:", timeout=30)
+        except (OSError, sqlite3.Error) as error:
+            raise self._error(error) from error
+        with self._guard() as connection:
+            version = connection.execute("pragma user_version").fetchone()[0]
+            empty = not connection.execute("select count(*) from sqlite_master").fetchone()[0]
+            if not empty and version != VERSION:
+                raise RobenchError(
+                    f"the store {path} is of version {version}, this robench writes version {VERSION}; "
+                    "name another file with --store."
+                )
+            connection.execute(TABLE)
+            connection.execute(f"pragma user_version = {VERSION}")
+
+    def _error(self, error: Exception) -> RobenchError:
+        return RobenchError(
+            f"the store {self.path} cannot be read or written ({error}); free space or name another file with --store. "
+            "What it holds already is safe."
+        )
+
+    @contextmanager
+    def _guard(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with self._connection:
+                yield self._connection
+        except sqlite3.Error as error:
+            raise self._error(error) from error
+
+    def put(self, scope: Scope, measurement: Measurement) -> None:
+        """Write one measurement; it is on disk when this returns."""
+        with self._guard() as connection:
+            connection.execute(
+                "insert or replace into measurements values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    scope.model,
+                    scope.data,
+                    scope.seed,
+                    measurement.condition.key,
+                    measurement.draw,
+                    measurement.total,
+                    pack(measurement.top1),
+                    pack(measurement.top5),
+                    json.dumps(measurement.flags),
+                    measurement.seconds,
+                ),
+            )
+
+    def get(self, scope: Scope, condition: Condition, draw: int) -> Measurement | None:
+        """The stored measurement, or None."""
+        with self._guard() as connection:
+            row = connection.execute(
+                "select total, top1, top5, flags, seconds from measurements"
+                " where model = ? and data = ? and seed = ? and condition = ? and draw = ?",
+                (scope.model, scope.data, scope.seed, condition.key, draw),
+            ).fetchone()
+        if row is None:
+            return None
+        total, top1, top5, flags, seconds = row
+        return Measurement(
+            condition, draw, unpack(top1, total), unpack(top5, total), tuple(json.loads(flags)), seconds
+        )
+
+    def close(self) -> None:
+        """Close the file; what was put is there."""
+        self._connection.close()

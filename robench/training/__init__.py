@@ -1,0 +1,1 @@
+"""Recipes -> checkpoints: how every model of the zoo was trained, and how to train others."""

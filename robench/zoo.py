@@ -1,0 +1,156 @@
+"""A name -> a checked, deployed model. Weights load without running code."""
+
+import hashlib
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from robench.core.errors import RobenchError
+from robench.core.registry import did_you_mean
+from robench.core.types import ModelCard
+from robench.models import ARCHITECTURES
+from robench.models.classifier import Classifier
+from robench.models.external import load_factory, load_state, load_timm
+from robench.models.layers import weighted_layers
+from robench.quantizers import packing
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedModel:
+    """A model ready to be measured.
+
+    Attributes:
+        card: what is known of it.
+        module: pixels in [0, 1], [N, C, H, W] -> logits; in eval mode.
+        lowbit: names of its layers whose weights are deployed in low bits.
+    """
+
+    card: ModelCard
+    module: nn.Module
+    lowbit: frozenset[str] = frozenset()
+
+
+def root() -> Path:
+    """The folder of the zoo: inside the installed package, or beside it in a checkout."""
+    installed = Path(__file__).parent / "_zoo"
+    return installed if installed.is_dir() else Path(__file__).parents[1] / "zoo"
+
+
+def names() -> dict[str, list[str]]:
+    """Data set -> the models that the zoo has for it."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(root().glob("*/*/card.toml")):
+        found.setdefault(path.parts[-3], []).append(path.parts[-2])
+    return found
+
+
+def read_card(folder: Path) -> ModelCard:
+    """The model card in a folder of the zoo.
+
+    Raises:
+        RobenchError: there is none, or it is not well formed.
+    """
+    path = folder / "card.toml"
+    try:
+        data = tomllib.loads(path.read_text())
+        known = {field.name for field in fields(ModelCard)}
+        tuples = {name: tuple(data[name]) for name in ("mean", "std") if name in data}
+        return ModelCard(**{name: value for name, value in data.items() if name in known} | tuples)
+    except (OSError, tomllib.TOMLDecodeError, TypeError) as error:
+        raise RobenchError(f"the model card {path} cannot be read ({error}).") from error
+
+
+def sha256(path: Path) -> str:
+    """Of a file, in hexadecimal.
+
+    Raises:
+        RobenchError: the file is missing or cannot be read.
+    """
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise RobenchError(f"the weights file {path} cannot be read ({error.strerror}); restore it.") from error
+
+
+def parameters_sha256(module: nn.Module) -> str:
+    """Of a module's parameters and buffers, with their names."""
+    digest = hashlib.sha256()
+    for name, tensor in module.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def load_folder(folder: Path) -> LoadedModel:
+    """Load a folder with card.toml and weights.safetensors, after checking the weights' checksum.
+
+    Raises:
+        RobenchError: something is missing, damaged, or does not fit the architecture.
+    """
+    card = read_card(folder)
+    path = folder / "weights.safetensors"
+    if sha256(path) != card.sha256:
+        raise RobenchError(f"the weights file {path} is damaged: its sha256 is not the card's; fetch it again.")
+    floats, lowbits = packing.load(path)
+    state = floats | {name: lowbit.dequantize() for name, lowbit in lowbits.items()}
+    network = ARCHITECTURES[card.architecture](num_classes=card.num_classes)
+    module = Classifier(network, card.mean, card.std)
+    load_state(module, state, str(path))
+    return LoadedModel(card, module.eval(), frozenset(name.removesuffix(".weight") for name in lowbits))
+
+
+def find(name: str, dataset: str) -> Path | None:
+    """The zoo's folder of a model for a data set; ``dataset/model`` names another one. None if the zoo has none."""
+    for folder in (root() / dataset / name, root() / name):
+        if (folder / "card.toml").is_file():
+            return folder
+    return None
+
+
+def load(spec: str, dataset: str, num_classes: int, checkpoint: Path | None = None) -> LoadedModel:
+    """Load whatever the user may name as a model.
+
+    Args:
+        spec: a zoo model (``twn_resnet20``, ``digits/twn_resnet20``), a folder that ``robench train`` wrote,
+            ``timm:NAME``, ``package.module:factory`` or ``path/to/file.py:factory``.
+        dataset: which of the zoo's models a bare name means.
+        num_classes: of the data; a timm model is built for it.
+        checkpoint: weights for a timm model or a factory's.
+
+    Raises:
+        RobenchError: no such model, or one that cannot be loaded.
+    """
+    if ":" in spec:
+        if spec.startswith("timm:"):
+            module = load_timm(spec.removeprefix("timm:"), num_classes, checkpoint)
+        else:
+            module = load_factory(spec, checkpoint)
+        return describe(module, spec)
+    if checkpoint is not None:
+        raise RobenchError(f"--checkpoint goes with timm:NAME or a factory; {spec} brings its own weights.")
+    folder = find(spec, dataset)
+    if folder is None and (Path(spec) / "card.toml").is_file():
+        folder = Path(spec)
+    if folder is None:
+        known = names()
+        raise RobenchError(
+            f"no model for {dataset} is named {spec!r}; {did_you_mean(spec, known.get(dataset, []))} "
+            "Your own: timm:NAME, package.module:factory or path/to/file.py:factory."
+        )
+    return load_folder(folder)
+
+
+def describe(module: nn.Module, name: str) -> LoadedModel:
+    """A card for a model that comes without one."""
+    tensors = list(module.parameters())
+    card = ModelCard(
+        name=name,
+        architecture=type(getattr(module, "network", module)).__name__,
+        weights=sum(layer.weight.numel() for layer in weighted_layers(module).values()),
+        stored_bytes=sum(tensor.numel() * tensor.element_size() for tensor in tensors),
+        sha256=parameters_sha256(module),
+    )
+    return LoadedModel(card, module.eval())
