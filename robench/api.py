@@ -65,7 +65,9 @@ def open_run(request: Request, notify: Callable[[str], None]) -> Iterator[Run]:
         suite = suite.with_seed(request.seed)
     suite = suite.select(request.conditions)
     if not suite.conditions:
-        raise RobenchError(f"no condition of {suite.name} matches {request.conditions!r}; try 'attack/*' or '*/gaussian'.")
+        raise RobenchError(
+            f"no condition of {suite.name} matches {request.conditions!r}; try 'attack/*' or '*/gaussian'."
+        )
     names = [model for model in request.models if isinstance(model, str)]
     data, notice = choose_data(request.dataset, names, request.data_dir)
     if notice:
@@ -105,7 +107,9 @@ def _twin(model: zoo.LoadedModel, others: list[zoo.LoadedModel], data: Dataset, 
     return _load(qualified, data)
 
 
-def load_model(name: str, dataset: str = "cifar10", checkpoint: str | Path | None = None, num_classes: int = 10) -> nn.Module:
+def load_model(
+    name: str, dataset: str = "cifar10", checkpoint: str | Path | None = None, num_classes: int = 10
+) -> nn.Module:
     """Load a model as robench measures it.
 
     Args:
@@ -158,8 +162,18 @@ def evaluate(
         RobenchError: anything that does not exist or does not fit; the message says what to do.
     """
     request = Request(
-        (model,), dataset, suite, "none" if twin == "none" else twin, conditions, n_images, seed, batch_size,
-        Path(data_dir) if data_dir else None, None, device, Path(store) if store else None,
+        (model,),
+        dataset,
+        suite,
+        "none" if twin == "none" else twin,
+        conditions,
+        n_images,
+        seed,
+        batch_size,
+        Path(data_dir) if data_dir else None,
+        None,
+        device,
+        Path(store) if store else None,
     )
     with open_run(request, lambda notice: None) as run:
         subject = run.requested[0]

@@ -1,7 +1,6 @@
 """Result cards on disk: JSON to read, and the outcome of every image beside it."""
 
 import json
-import os
 import re
 from dataclasses import asdict
 from pathlib import Path
@@ -75,15 +74,16 @@ def write(card: ResultCard, folder: Path) -> Path:
         RobenchError: the folder cannot be written.
     """
     path = card_path(card, folder)
-    rows = {kind: [np.packbits(getattr(m, kind)) for m in card.measurements] for kind in ("top1", "top5")}
+    top1 = np.concatenate([np.packbits(m.top1) for m in card.measurements])
+    top5 = np.concatenate([np.packbits(m.top5) for m in card.measurements])
     try:
         folder.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial")
         with partial.open("wb") as file:
-            np.savez_compressed(file, **{kind: np.concatenate(parts) for kind, parts in rows.items()})
-        os.replace(partial, outcomes_path(path))
+            np.savez_compressed(file, top1=top1, top5=top5)
+        partial.replace(outcomes_path(path))
         partial.write_text(json.dumps(to_dict(card), indent=1) + "\n")
-        os.replace(partial, path)
+        partial.replace(path)
     except OSError as error:
         raise RobenchError(
             f"the result card cannot be written to {folder} ({error.strerror}); name another folder with --out. "

@@ -11,14 +11,14 @@ import torch
 from robench import checks
 from robench.attacks.apply import perturb
 from robench.core.errors import RobenchError
-from robench.core.types import Bits, Condition, Measurement, ModelCard
+from robench.core.types import Bits, Condition, Images, Measurement, ModelCard
 from robench.corruptions.apply import corrupt
-from robench.data.base import Dataset, Images
+from robench.data.base import Dataset
 from robench.distortions.apply import distorted
 from robench.models.blocked import Blocked
 
 PROTOCOL = 1
-"""Raised whenever the same condition would give other counts than before; stored measurements of others are not used."""
+"""Raised whenever a condition would give other counts than before: measurements of another protocol are not used."""
 
 Progress = Callable[[int, int], None]
 
@@ -53,7 +53,7 @@ class Task:
 
 
 def judge(model: Blocked, x: torch.Tensor, y: torch.Tensor) -> tuple[Bits, Bits]:
-    """Which images [N, C, H, W] the model gets right: (first guess, among the first five). Non-finite logits are wrong."""
+    """Which images [N, C, H, W] are right at the first guess, and within five. Non-finite logits count as wrong."""
     with torch.inference_mode():
         logits = model(x)
     finite = logits.isfinite().all(1)

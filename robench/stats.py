@@ -61,8 +61,10 @@ def bootstrap_mean(values: np.ndarray, *, resample_rows: bool, confidence: float
     rows, images = values.shape
     rng = stream(0, "bootstrap", rows, images)
     image_share = rng.multinomial(images, np.full(images, 1 / images), RESAMPLES) / images
-    row_share = rng.multinomial(rows, np.full(rows, 1 / rows), RESAMPLES) / rows if resample_rows else np.full(
-        (RESAMPLES, rows), 1 / rows
+    row_share = (
+        rng.multinomial(rows, np.full(rows, 1 / rows), RESAMPLES) / rows
+        if resample_rows
+        else np.full((RESAMPLES, rows), 1 / rows)
     )
     means = np.einsum("br,br->b", row_share, image_share @ values.T)
     tail = (1 - confidence) / 2

@@ -23,7 +23,7 @@ create table if not exists measurements (
 
 
 def pack(bits: Bits) -> bytes:
-    """bool [N] -> its bits, eight to a byte."""
+    """Bool [N] -> its bits, eight to a byte."""
     return np.packbits(bits).tobytes()
 
 
@@ -114,9 +114,7 @@ class Store:
         if row is None:
             return None
         total, top1, top5, flags, seconds = row
-        return Measurement(
-            condition, draw, unpack(top1, total), unpack(top5, total), tuple(json.loads(flags)), seconds
-        )
+        return Measurement(condition, draw, unpack(top1, total), unpack(top5, total), tuple(json.loads(flags)), seconds)
 
     def close(self) -> None:
         """Close the file; what was put is there."""

@@ -4,6 +4,7 @@ import hashlib
 import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -57,9 +58,9 @@ def read_card(folder: Path) -> ModelCard:
     try:
         data = tomllib.loads(path.read_text())
         known = {field.name for field in fields(ModelCard)}
-        tuples = {name: tuple(data[name]) for name in ("mean", "std") if name in data}
-        return ModelCard(**{name: value for name, value in data.items() if name in known} | tuples)
-    except (OSError, tomllib.TOMLDecodeError, TypeError) as error:
+        chosen: dict[str, Any] = {name: value for name, value in data.items() if name in known}
+        return ModelCard(**chosen | {name: tuple(data[name]) for name in ("mean", "std")})
+    except (OSError, tomllib.TOMLDecodeError, TypeError, KeyError) as error:
         raise RobenchError(f"the model card {path} cannot be read ({error}).") from error
 
 

@@ -1,12 +1,10 @@
 """Adversarial perturbations of the input within a budget. One paper, one file, one pure function."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
-from torch import nn
 
 from robench.core.registry import Registry
 
@@ -31,16 +29,10 @@ class ImageStreams:
         return torch.from_numpy(np.stack(draws)).to(like)
 
 
-class Attack(Protocol):
-    """An attack: images [N, C, H, W] in [0, 1] and labels [N] -> perturbed images of the same shape.
-
-    It may change only what the budget allows; the room's wrapper holds it to that. ``params`` are its own settings.
-    """
-
-    def __call__(
-        self, model: nn.Module, x: torch.Tensor, y: torch.Tensor, budget: Budget, rng: ImageStreams, **params: object
-    ) -> torch.Tensor: ...
-
+Attack = Callable[..., torch.Tensor]
+"""(model, x, y, budget, rng, **params) -> images: x [N, C, H, W] in [0, 1] and labels y [N] in, perturbed images of the
+same shape out. It may change what the budget allows; the room's wrapper holds it to that. ``params``: its own settings,
+keyword-only."""
 
 ATTACKS: Registry[Attack] = Registry("attack", "robench.attacks")
 register = ATTACKS.register

@@ -43,7 +43,9 @@ def evaluate(
     from robench.cli.screen import result_table, run_with_progress
 
     if publish and (conditions != "*" or not BOARDS.is_dir()):
-        raise RobenchError("--publish adds whole suites to ./leaderboards: run it beside that folder, without --conditions.")
+        raise RobenchError(
+            "--publish adds whole suites to ./leaderboards: run it beside that folder, without --conditions."
+        )
     request = Request(
         tuple(model),
         dataset,
@@ -67,7 +69,7 @@ def evaluate(
         _publish(list(finished.values()))
     if as_json:
         data = [cards.to_dict(finished[subject]) for subject in run.requested]
-        print(json.dumps(data if len(data) > 1 else data[0], indent=1))
+        typer.echo(json.dumps(data if len(data) > 1 else data[0], indent=1))
         return
     for subject in run.requested:
         twin_subject = run.twins.get(subject)

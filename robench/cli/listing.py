@@ -1,6 +1,6 @@
 """robench list, robench show."""
 
-from enum import Enum
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -9,7 +9,7 @@ from rich.table import Table
 from robench.cli.app import command, results
 
 
-class What(str, Enum):
+class What(StrEnum):
     """What can be listed."""
 
     models = "models"
@@ -33,7 +33,9 @@ def list_(what: Annotated[What, typer.Argument(help="What to list.")]) -> None:
 
 
 @command
-def show(model: Annotated[str, typer.Argument(help="A model's name; digits/NAME for one of another data set.")]) -> None:
+def show(
+    model: Annotated[str, typer.Argument(help="A model's name; digits/NAME for one of another data set.")],
+) -> None:
     """Show a model's card."""
     from dataclasses import asdict
 
@@ -87,10 +89,7 @@ def _attacks() -> list[tuple[str, str]]:
 def _distortions() -> list[tuple[str, str]]:
     from robench.distortions import DISTORTIONS
 
-    return [
-        (name, _first_line(DISTORTIONS[name].function))
-        for name in DISTORTIONS
-    ]
+    return [(name, _first_line(DISTORTIONS[name].function)) for name in DISTORTIONS]
 
 
 def _datasets() -> list[tuple[str, str]]:

@@ -1,11 +1,20 @@
 """Progress and tables on a terminal."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -35,7 +44,7 @@ def run_with_progress(evaluation: Evaluation, screen: Console) -> None:
         bar = progress.add_task("", total=sum(cost(task.condition) for task in pending), count="")
         finished = 0
 
-        def watch(task: Task):  # type: ignore[no-untyped-def]
+        def watch(task: Task) -> Callable[[int, int], None]:
             before = progress.tasks[0].completed
             total = len(task.data)
 
@@ -70,12 +79,16 @@ def train_with_progress(trainer: Trainer, log: Path, screen: Console) -> None:
     )
     recipe = trainer.recipe
     with Progress(*columns, console=screen, transient=True) as progress:
-        bar = progress.add_task(recipe.name, total=recipe.epochs * trainer.steps, completed=trainer.done * trainer.steps)
+        bar = progress.add_task(
+            recipe.name, total=recipe.epochs * trainer.steps, completed=trainer.done * trainer.steps
+        )
 
         def report(epoch: Epoch) -> None:
             with log.open("a") as file:
                 file.write(json.dumps(asdict(epoch)) + "\n")
-            text = f"{recipe.name} epoch {epoch.number}/{recipe.epochs} loss {epoch.loss:.3f} train {epoch.accuracy:.1%}"
+            text = (
+                f"{recipe.name} epoch {epoch.number}/{recipe.epochs} loss {epoch.loss:.3f} train {epoch.accuracy:.1%}"
+            )
             progress.update(bar, description=text)
             if not screen.is_terminal:
                 screen.print(text, highlight=False)
@@ -102,7 +115,7 @@ def result_table(card: ResultCard, twin: ResultCard | None) -> Table:
             section = group.section
             table.add_section()
             table.add_row(Text(section, style="bold cyan"))
-        cells = [group.label + (" *" if flags(card, group) else ""), percent(accuracy(card, group))]
+        cells: list[str | Text] = [group.label + (" *" if flags(card, group) else ""), percent(accuracy(card, group))]
         if twin:
             gap = difference(card, twin, group)
             sure = not isinstance(gap, str) and (gap.low > 0 or gap.high < 0)

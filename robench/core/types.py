@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 Value = int | float | str | bool
 Bits = npt.NDArray[np.bool_]
+Images = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.int64]
 
 KINDS = ("clean", "corruption", "attack", "distortion")
 

@@ -4,8 +4,8 @@ import numpy as np
 
 from robench.core.errors import RobenchError
 from robench.core.seeding import stream
+from robench.core.types import Images
 from robench.corruptions import CORRUPTIONS
-from robench.data.base import Images
 
 
 def corrupt(images: Images, name: str, severity: float | None, seed: int, draw: int = 0) -> Images:
@@ -24,7 +24,7 @@ def corrupt(images: Images, name: str, severity: float | None, seed: int, draw: 
         RobenchError: unknown name, a severity outside 1..5, or a function that breaks its contract.
     """
     corruption = CORRUPTIONS[name]
-    if severity not in range(1, len(corruption.amounts) + 1):
+    if severity is None or severity not in range(1, len(corruption.amounts) + 1):
         raise RobenchError(f"severity {severity} of {name} does not exist; choose 1 to {len(corruption.amounts)}.")
     amount = corruption.amounts[int(severity) - 1]
     result = np.empty_like(images)

@@ -7,5 +7,5 @@ from robench.corruptions import Image, register
 
 @register("gaussian", amounts=(0.04, 0.06, 0.08, 0.09, 0.10))
 def gaussian(image: Image, amount: float, rng: np.random.Generator) -> Image:
-    """x + N(0, amount^2), independent for each pixel and channel."""
+    """X + N(0, amount^2), independent for each pixel and channel."""
     return image + amount * rng.standard_normal(image.shape)

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from robench.core.errors import RobenchError
+from robench.core.types import Images, Labels
 from robench.data import register
-from robench.data.base import Dataset, Images, Labels
+from robench.data.base import Dataset
 
 
 def to_uint8(images: np.ndarray) -> Images:

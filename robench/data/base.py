@@ -7,12 +7,9 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from robench.core.errors import RobenchError
-
-Images = npt.NDArray[np.uint8]
-Labels = npt.NDArray[np.int64]
+from robench.core.types import Images, Labels
 
 
 class Source(Protocol):
@@ -24,7 +21,9 @@ class Source(Protocol):
         data_dir: where the user keeps data, if they said so.
     """
 
-    def __call__(self, split: str, argument: str, data_dir: Path | None) -> "Dataset": ...
+    def __call__(self, split: str, argument: str, data_dir: Path | None) -> "Dataset":
+        """Load it, or raise RobenchError with what to do."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +55,9 @@ class Dataset:
     def first(self, n: int) -> "Dataset":
         """The first ``n`` images; asking for more than there are is an error."""
         if not 1 <= n <= len(self):
-            raise RobenchError(f"{self.name} ({self.source}) has {len(self)} images; ask for 1 to {len(self)}, not {n}.")
+            raise RobenchError(
+                f"{self.name} ({self.source}) has {len(self)} images; ask for 1 to {len(self)}, not {n}."
+            )
         return replace(self, images=self.images[:n], labels=self.labels[:n])
 
     @cached_property
@@ -76,5 +77,3 @@ def _problem(images: Images, labels: Labels, classes: int) -> str:
     if labels.min() < 0 or labels.max() >= classes:
         return f"labels run from {labels.min()} to {labels.max()}, outside the {classes} classes"
     return ""
-
-

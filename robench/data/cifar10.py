@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from robench.core.errors import RobenchError
+from robench.core.types import Images, Labels
 from robench.data import register
 from robench.data.arrays import read_npz
-from robench.data.base import Dataset, Images, Labels
+from robench.data.base import Dataset
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
@@ -35,7 +36,7 @@ class _PlainUnpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         allowed = {"_reconstruct", "_frombuffer", "ndarray", "dtype", "encode"}
-        if module.split(".")[0] in ("numpy", "_codecs") and name in allowed:
+        if module.split(".", maxsplit=1)[0] in ("numpy", "_codecs") and name in allowed:
             return super().find_class(module, name)
         raise pickle.UnpicklingError(f"{module}.{name} is not allowed")
 

@@ -34,7 +34,9 @@ class Distortion:
 DISTORTIONS: Registry[Distortion] = Registry("distortion", "robench.distortions")
 
 
-def register(name: str, levels: tuple[float | None, ...] = (None,), *, projection: bool = False) -> Callable[[Function], Function]:
+def register(
+    name: str, levels: tuple[float | None, ...] = (None,), *, projection: bool = False
+) -> Callable[[Function], Function]:
     """Add a distortion under ``name``; a distortion without a level gets nan for it."""
 
     def add(function: Function) -> Function:

@@ -57,7 +57,7 @@ def _check_level(name: str, distortion: Distortion, level: float | None) -> None
 
 
 def _distort(weight: torch.Tensor, name: str, level: float | None, rng: np.random.Generator) -> bool:
-    before = weight.detach().cpu().numpy()
+    before = weight.detach().cpu().numpy().copy()
     after = DISTORTIONS[name].function(before.copy(), float("nan") if level is None else level, rng)
     if after.shape != before.shape or after.dtype != before.dtype or not np.isfinite(after).all():
         raise RobenchError(f"the distortion {name} gave a wrong shape or type, or values that are not finite; mend it.")

@@ -9,12 +9,12 @@ LEVELS = (0.05, 0.1, 0.2, 0.4, 0.8)
 
 @register("gaussian", LEVELS)
 def gaussian(weight: Weight, level: float, rng: np.random.Generator) -> Weight:
-    """w + level RMS(w) N(0, 1), with the root mean square of the tensor's deployed weights."""
+    """W + level RMS(w) N(0, 1), with the root mean square of the tensor's deployed weights."""
     rms = np.sqrt(np.mean(np.square(weight)))
     return weight + level * rms * rng.standard_normal(weight.shape, np.float32)
 
 
 @register("multiplicative", LEVELS)
 def multiplicative(weight: Weight, level: float, rng: np.random.Generator) -> Weight:
-    """w (1 + level N(0, 1)): zeros stay zero."""
+    """W (1 + level N(0, 1)): zeros stay zero."""
     return weight * (1 + level * rng.standard_normal(weight.shape, np.float32))

@@ -10,27 +10,30 @@ from robench.distortions import Weight, register
 
 @register("sign", projection=True)
 def sign(weight: Weight, level: float, rng: np.random.Generator) -> Weight:
-    """a sgn(w): only the signs are left."""
+    """Keep the signs: a sgn(w)."""
     return np.abs(weight).max() * np.sign(weight)
 
 
 @register("round", projection=True)
 def nearest(weight: Weight, level: float, rng: np.random.Generator) -> Weight:
-    """a round(w / a): ternary, threshold a / 2."""
+    """Round to the nearest of -a, 0, a: a round(w / a)."""
     bound = np.abs(weight).max()
     return bound * np.rint(weight / bound) if bound else weight
 
 
 @register("power", (0.0, 0.25, 0.5, 1.5, 2.0, 3.0), projection=True)
 def power(weight: Weight, level: float, rng: np.random.Generator) -> Weight:
-    """a sgn(w) |w / a|^level: level 1 is the identity, 0 is sign."""
+    """Bend magnitudes: a sgn(w) |w / a|^level; level 1 is the identity, 0 is sign."""
     bound = np.abs(weight).max()
     return bound * np.sign(weight) * np.abs(weight / bound) ** np.float32(level) if bound else weight
 
 
 @register("ternary", projection=True)
 def ternary(weight: Weight, level: float, rng: np.random.Generator) -> Weight:
-    """{-m, 0, m} by the rule of TWN (Li et al. 2016, arXiv:1605.04711): threshold 0.7 mean |w|, m the mean above it."""
+    """Ternarize by the rule of TWN (Li et al. 2016, arXiv:1605.04711).
+
+    The result is in {-m, 0, m}; the threshold is 0.7 mean |w|, m the mean |w| above it.
+    """
     magnitude = np.abs(weight)
     kept = magnitude > 0.7 * magnitude.mean()
     return np.where(kept, magnitude[kept].mean() * np.sign(weight), 0).astype(np.float32) if kept.any() else weight

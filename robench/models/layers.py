@@ -2,14 +2,14 @@
 
 from torch import nn
 
-WEIGHTED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
+Weighted = nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear
 
 
-def weighted_layers(model: nn.Module) -> dict[str, nn.Module]:
+def weighted_layers(model: nn.Module) -> dict[str, Weighted]:
     """Convolutions and linear layers by name, in the model's order."""
-    return {name: module for name, module in model.named_modules() if isinstance(module, WEIGHTED)}
+    return {name: module for name, module in model.named_modules() if isinstance(module, Weighted)}
 
 
-def inner_layers(model: nn.Module) -> dict[str, nn.Module]:
+def inner_layers(model: nn.Module) -> dict[str, Weighted]:
     """The layers that are quantized by default: all weighted ones but the first and the last (FP by convention)."""
     return dict(list(weighted_layers(model).items())[1:-1])

@@ -1,6 +1,7 @@
 """From a plain network to one that trains under a quantizer, and from that to its deployed weights."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import nn
@@ -10,7 +11,7 @@ from robench.quantizers import QUANTIZERS
 from robench.quantizers.base import LowBit, Quantizer
 
 
-def attach(layers: dict[str, nn.Module], quantizer: str) -> None:
+def attach(layers: Mapping[str, nn.Module], quantizer: str) -> None:
     """Put the named quantizer on the weight of each layer, in place; from now on the layer computes with low bits."""
     for layer in layers.values():
         assert isinstance(layer.weight, torch.Tensor)
@@ -22,7 +23,7 @@ def quantized(network: nn.Module) -> Iterator[tuple[str, Quantizer, torch.Tensor
     """(layer name, its quantizer, its latent weight) of each layer that has one."""
     for name, layer in network.named_modules():
         if isinstance(layer, nn.Module) and parametrize.is_parametrized(layer, "weight"):
-            chain = layer.parametrizations["weight"]  # type: ignore[index,union-attr]
+            chain: Any = layer.parametrizations["weight"]  # type: ignore[index,union-attr]
             rule = chain[0]
             if isinstance(rule, Quantizer):
                 yield name, rule, chain.original

@@ -30,7 +30,7 @@ def unpack(packed: torch.Tensor, bits: int, shape: tuple[int, ...]) -> torch.Ten
         codes = 2 * stored - 1
     else:
         high, low = stored[:, 0::2], stored[:, 1::2]
-        codes = (high + low - 1) * (1 - high * low)
+        codes = (2 * high + low - 1) * (1 - high * low)
     return torch.from_numpy(codes.reshape(shape))
 
 

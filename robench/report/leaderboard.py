@@ -39,7 +39,5 @@ def write(folder: Path, out: Path) -> list[Path]:
 def stale(folder: Path, out: Path) -> list[str]:
     """The names of the files in ``out`` that are not what the cards give."""
     return [
-        name
-        for name, text in render(folder).items()
-        if not (out / name).is_file() or (out / name).read_text() != text
+        name for name, text in render(folder).items() if not (out / name).is_file() or (out / name).read_text() != text
     ]

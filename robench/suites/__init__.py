@@ -38,7 +38,9 @@ def load(name: str) -> Suite:
 
 def _expand(block: dict[str, Any]) -> list[Condition]:
     if block["kind"] not in KINDS:
-        raise RobenchError(f"no kind of condition is named {block['kind']!r}; {did_you_mean(block['kind'], list(KINDS))}")
+        raise RobenchError(
+            f"no kind of condition is named {block['kind']!r}; {did_you_mean(block['kind'], list(KINDS))}"
+        )
     params = tuple(sorted(block.get("params", {}).items()))
     levels = [_level(text) for text in block.get("levels", [None])]
     draws = block.get("draws", 1)

@@ -5,7 +5,7 @@ from torch.nn.functional import pad
 
 
 def augment(images: torch.Tensor, crop: int, flip: bool, rng: torch.Generator) -> torch.Tensor:
-    """Shift each image by up to ``crop`` pixels (zeros come in) and mirror half of them: uint8 [N, C, H, W], same out."""
+    """Shift each image by up to ``crop`` pixels (zeros come in), mirror half of them: uint8 [N, C, H, W] in and out."""
     count, channels, height, width = images.shape
     down, right = (torch.randint(0, 2 * crop + 1, (count, 1), generator=rng) for _ in range(2))
     rows = torch.arange(height) + down

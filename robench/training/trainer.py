@@ -34,7 +34,9 @@ def build(recipe: Recipe, num_classes: int) -> Classifier:
     torch.manual_seed(recipe.seed)
     network = ARCHITECTURES[recipe.architecture](num_classes=num_classes)
     attach(inner_layers(network), recipe.quantizer)
-    return Classifier(network, recipe.mean, recipe.std).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = Classifier(network, recipe.mean, recipe.std)
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model
 
 
 class Trainer:

@@ -1,0 +1,56 @@
+"""Print docs/noise.md: how far each corruption takes an image, by scikit-image's PSNR and SSIM.
+
+python docs/measure_noise.py [--data-dir DIR] > docs/noise.md
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from robench.corruptions import CORRUPTIONS
+from robench.corruptions.apply import corrupt
+from robench.data.base import Dataset
+from robench.data.load import load
+
+IMAGES = 200
+
+
+def quality(data: Dataset, name: str, severity: int) -> tuple[float, float]:
+    """Mean PSNR in dB and mean SSIM of corrupted images against clean ones."""
+    noisy = corrupt(data.images, name, severity, seed=0)
+    pairs = list(zip(data.images, noisy, strict=True))
+    psnr = [peak_signal_noise_ratio(clean, other) for clean, other in pairs]
+    ssim = [structural_similarity(clean, other, channel_axis=0) for clean, other in pairs]
+    return float(np.mean(psnr)), float(np.mean(ssim))
+
+
+def table(data: Dataset) -> str:
+    """A markdown table of every corruption and severity: amount, PSNR, SSIM."""
+    lines = ["| corruption | 1 | 2 | 3 | 4 | 5 |", "| --- | --- | --- | --- | --- | --- |"]
+    for name in CORRUPTIONS:
+        cells = []
+        for severity, amount in enumerate(CORRUPTIONS[name].amounts, 1):
+            psnr, ssim = quality(data, name, severity)
+            cells.append(f"{amount:g}: {psnr:.1f} dB, {ssim:.2f}")
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Print the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data-dir", type=Path, help="where CIFAR-10 is; without it only the digits are measured")
+    arguments = parser.parse_args()
+    print("# How strong is each noise?\n")
+    print("Printed by `python docs/measure_noise.py --data-dir DIR`; do not edit.\n")
+    print("Each cell: the noise's parameter, then mean PSNR and mean SSIM against the clean image (scikit-image), at")
+    print("severities 1 to 5, seed 0. The parameters are CIFAR-10-C's (Hendrycks and Dietterich 2019).")
+    sets = [load("cifar10", data_dir=arguments.data_dir)] if arguments.data_dir else []
+    for data in [*sets, load("digits")]:
+        print(f"\n## {data.name}: the first {IMAGES} images of {data.source}\n\n{table(data.first(IMAGES))}")
+
+
+if __name__ == "__main__":
+    main()

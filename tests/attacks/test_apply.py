@@ -1,0 +1,89 @@
+import pytest
+import torch
+
+from robench.attacks import ATTACKS
+from robench.attacks.apply import perturb
+from robench.core.errors import RobenchError
+from robench.core.types import Condition
+from robench.data.base import Dataset
+from robench.runner import Subject, to_pixels
+
+MODEL = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 3))
+X, Y = torch.rand(4, 3, 2, 2), torch.tensor([0, 1, 2, 0])
+
+
+def attack(name: str, level: float | None = 0.1, **params: object) -> torch.Tensor:
+    return perturb(MODEL, X, Y, Condition("attack", name, level, tuple(sorted(params.items()))), seed=0)
+
+
+@pytest.mark.parametrize("epsilon", [-0.1, None, float("nan"), float("inf")])
+def test_an_impossible_epsilon_is_one_sentence(epsilon: float | None) -> None:
+    with pytest.raises(RobenchError, match="must be a number >= 0"):
+        attack("fgsm", epsilon)
+
+
+def test_an_unknown_attack_answers_with_the_nearest() -> None:
+    with pytest.raises(RobenchError, match="did you mean fgsm"):
+        attack("fsgm")
+
+
+def test_an_unknown_parameter_is_named() -> None:
+    with pytest.raises(RobenchError, match="no parameter 'step'; it takes: norm, steps"):
+        attack("pgd", step=3)
+
+
+def test_an_unknown_norm_is_one_sentence() -> None:
+    with pytest.raises(RobenchError, match="must be linf or l2"):
+        attack("pgd", norm="l1")
+
+
+def test_what_is_outside_the_budget_or_not_finite_comes_back_clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    def cheat(model, x, y, budget, rng):
+        result = x + 0.05
+        result[1] = x[1] + 0.4
+        result[2] = float("nan")
+        return result
+
+    monkeypatch.setitem(ATTACKS._entries, "cheat", cheat)
+    result = attack("cheat")
+    assert torch.equal(result[1:3], X[1:3])
+    assert not torch.equal(result[0], X[0])
+
+
+def test_a_model_without_gradients_gets_a_clear_answer() -> None:
+    class Detached(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return MODEL(x).detach()
+
+    with pytest.raises(RobenchError, match="passes no gradient"):
+        perturb(Detached(), X, Y, Condition("attack", "fgsm", 0.1), seed=0)
+
+
+def test_fgsm_is_torchattacks_fgsm(fp_digits: Subject, digits: Dataset) -> None:
+    x, y = to_pixels(digits.images[:64], torch.device("cpu")), torch.from_numpy(digits.labels[:64])
+    ours = perturb(fp_digits.model, x, y, Condition("attack", "fgsm", 8 / 255), seed=0)
+    theirs = perturb(fp_digits.model, x, y, Condition("attack", "torchattacks:FGSM", 8 / 255), seed=0)
+    assert (ours != theirs).float().mean() < 1e-3  # the sign of a gradient of exactly or nearly zero
+
+
+def test_pgd_is_as_strong_as_torchattacks_pgd(fp_digits: Subject, digits: Dataset) -> None:
+    x, y = to_pixels(digits.images[:64], torch.device("cpu")), torch.from_numpy(digits.labels[:64])
+    epsilon = 24 / 255
+    same = (("alpha", 2.5 * epsilon / 10), ("steps", 10))
+    ours = perturb(fp_digits.model, x, y, Condition("attack", "pgd", epsilon, (("steps", 10),)), seed=0)
+    theirs = perturb(fp_digits.model, x, y, Condition("attack", "torchattacks:PGD", epsilon, same), seed=0)
+    with torch.inference_mode():
+        standing = [int((fp_digits.model(images).argmax(1) == y).sum()) for images in (x, ours, theirs)]
+    assert standing[1] < standing[0]
+    assert standing[1] <= standing[2] + 1
+
+
+@pytest.mark.parametrize("name", ["torchattacks:PGDX", "torchattacks"])
+def test_an_unknown_torchattacks_class_is_one_sentence(name: str) -> None:
+    with pytest.raises(RobenchError, match="torchattacks has no attack"):
+        attack(name)
+
+
+def test_wrong_torchattacks_parameters_are_one_sentence() -> None:
+    with pytest.raises(RobenchError, match="does not take these parameters"):
+        attack("torchattacks:PGD", stepps=3)

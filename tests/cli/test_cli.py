@@ -1,0 +1,124 @@
+"""The command line, as a user types it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from robench.cli.main import app
+
+QUICK = ["--suite", "quick", "--dataset", "digits", "--n-images", "64"]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def robench(*words: str) -> Result:
+    return CliRunner(env={"COLUMNS": "200"}).invoke(app, list(words))
+
+
+def test_evaluate_prints_a_table_and_writes_cards(here: Path) -> None:
+    result = robench("evaluate", "--model", "twn_resnet20", *QUICK)
+    assert result.exit_code == 0, result.output
+    assert "fp_resnet20 (twin)" in result.stdout
+    assert "n/a" in result.stdout
+    names = {path.name for path in (here / "runs").iterdir()}
+    assert {"twn_resnet20.digits.quick.json", "twn_resnet20.digits.quick.outcomes.npz", "measurements.sqlite"} < names
+    again = robench("evaluate", "--model", "twn_resnet20", *QUICK)
+    assert "28 of 28 measurements are stored already" in again.stderr
+    assert again.stdout == result.stdout
+
+
+def test_json_prints_the_card_and_nothing_else(here: Path) -> None:
+    conditions = ("--conditions", "c*")
+    one = robench("evaluate", "--model", "twn_resnet20", *QUICK, *conditions, "--json", "--out", "o")
+    card = json.loads(one.stdout)
+    assert card == json.loads((here / "o" / "twn_resnet20.digits.quick.json").read_text())
+    assert [m["condition"]["kind"] for m in card["measurements"]] == ["clean"] + 4 * ["corruption"]
+    two = robench("evaluate", "--model", "twn_resnet20", "--model", "bc_resnet20", *QUICK, *conditions, "--json")
+    assert [card["model"]["name"] for card in json.loads(two.stdout)] == ["twn_resnet20", "bc_resnet20"]
+
+
+def test_publish_adds_cards_and_renders_the_leaderboard(here: Path) -> None:
+    (here / "leaderboards").mkdir()
+    result = robench("evaluate", "--model", "twn_resnet20", *QUICK, "--publish")
+    assert result.exit_code == 0, result.output
+    text = (here / "leaderboards" / "quick.md").read_text()
+    assert "| twn_resnet20 | resnet20 | twn | 2 |" in text
+    assert robench("leaderboard", "--check").exit_code == 0
+    (here / "leaderboards" / "quick.md").write_text("edited")
+    checked = robench("leaderboard", "--check")
+    assert checked.exit_code == 2
+    assert "run: robench leaderboard" in checked.stderr
+
+
+def test_a_model_of_the_users_with_a_twin(here: Path) -> None:
+    (here / "mine.py").write_text(
+        "import robench\ndef make():\n    return robench.load_model('bwn_resnet20', dataset='digits')\n"
+    )
+    result = robench("evaluate", "--model", "mine.py:make", "--twin", "fp_resnet20", *QUICK, "--conditions", "clean")
+    assert result.exit_code == 0, result.output
+    assert "fp_resnet20 (twin)" in result.stdout
+    assert (here / "runs" / "mine.py_make.digits.quick.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["evaluate", "--model", "twn_resnet2", *QUICK], "did you mean twn_resnet20"),
+        (["evaluate", "--model", "twn_resnet20", *QUICK[:4], "--n-images", "1001"], "has 1000 images"),
+        (["evaluate", "--model", "nowhere.py:make", *QUICK], "there is no file nowhere.py"),
+        (
+            ["evaluate", "--model", "twn_resnet20", *QUICK, "--data-dir", ".", "--dataset", "cifar10"],
+            "no CIFAR-10 test set",
+        ),
+        (["evaluate", "--model", "twn_resnet20", *QUICK, "--store", "file/s"], "name another file with --store"),
+        (["evaluate", "--model", "twn_resnet20", *QUICK, "--publish"], "--publish adds whole suites"),
+        (["leaderboard"], "there are no result cards"),
+        (["train", "digits/nothing"], "no recipe is named"),
+        (["show", "nothing"], "no model for cifar10 is named"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_status_2(words: list[str], sentence: str, here: Path) -> None:
+    (here / "file").write_text("")
+    result = robench(*words)
+    assert result.exit_code == 2
+    assert sentence in result.stderr.replace("\n", " ")
+    assert "Traceback" not in result.output
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("what", "name"),
+    [
+        ("models", "digits/twn_resnet20"),
+        ("quantizers", "ttq"),
+        ("corruptions", "salt_and_pepper"),
+        ("attacks", "torchattacks"),
+        ("distortions", "power"),
+        ("datasets", "imagefolder"),
+        ("suites", "robench-v1"),
+    ],
+)
+def test_list(what: str, name: str) -> None:
+    result = robench("list", what)
+    assert result.exit_code == 0
+    assert name in result.stdout
+
+
+def test_show() -> None:
+    result = robench("show", "digits/twn_resnet20")
+    assert "bits = 2" in result.stdout
+    assert "arXiv:1605.04711" in result.stdout
+
+
+def test_train_makes_a_folder_that_evaluates(here: Path) -> None:
+    result = robench("train", "digits/bwn_resnet20", "--epochs", "1", "--out", "mine")
+    assert result.exit_code == 0, result.output
+    assert len((here / "mine" / "log.jsonl").read_text().splitlines()) == 1
+    evaluated = robench("evaluate", "--model", "mine", *QUICK, "--conditions", "clean", "--json")
+    assert json.loads(evaluated.stdout)["model"]["quantizer"] == "bwn"

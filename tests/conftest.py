@@ -1,0 +1,42 @@
+"""What many tests share: real models on real images."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from robench import zoo
+from robench.core.errors import RobenchError
+from robench.data.base import Dataset
+from robench.data.load import load
+from robench.evaluation import prepare
+from robench.runner import Subject
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="session")
+def digits() -> Dataset:
+    return load("digits")
+
+
+@pytest.fixture(scope="session")
+def cifar10() -> Dataset:
+    folder = os.environ.get("ROBENCH_DATA")
+    if not folder:
+        pytest.skip("set ROBENCH_DATA to a folder with CIFAR-10 to run this test")
+    try:
+        return load("cifar10", data_dir=Path(folder))
+    except RobenchError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def fp_digits(digits: Dataset) -> Subject:
+    return prepare(zoo.load("fp_resnet20", "digits", 10), digits, CPU)
+
+
+@pytest.fixture(scope="session")
+def twn_digits(digits: Dataset) -> Subject:
+    return prepare(zoo.load("twn_resnet20", "digits", 10), digits, CPU)

@@ -1,0 +1,154 @@
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from robench.core.errors import RobenchError
+from robench.data import cifar10 as cifar10_module
+from robench.data.base import Dataset
+from robench.data.load import load
+
+X = np.random.default_rng(0).integers(0, 256, (12, 32, 32, 3), np.uint8)
+Y = np.arange(12) % 10
+
+
+def test_digits_are_the_real_ones_enlarged(digits: Dataset) -> None:
+    from sklearn.datasets import load_digits
+
+    assert len(digits) == 1000
+    assert len(load("digits", "train")) == 797
+    small = load_digits().images[797]
+    assert np.array_equal(digits.images[0, 0, ::4, ::4], np.rint(small * 255 / 16))
+    assert (digits.images[:, 0] == digits.images[:, 2]).all()
+    assert digits.images.max() == 255
+
+
+def test_fingerprint_is_of_pixels_and_labels(digits: Dataset) -> None:
+    first = digits.first(10)
+    assert first.fingerprint == digits.first(10).fingerprint
+    changed = first.images.copy()
+    changed[3, 0, 0, 0] ^= 1
+    others = [
+        digits.first(11),
+        Dataset("digits", "", changed, first.labels, first.classes),
+        Dataset("digits", "", first.images, (first.labels + 1) % 10, first.classes),
+    ]
+    assert first.fingerprint not in {other.fingerprint for other in others}
+    assert digits.fingerprint.startswith("e08288cbf905")
+
+
+@pytest.mark.parametrize("n", [0, -3, 1001])
+def test_more_images_than_there_are_is_one_sentence(n: int, digits: Dataset) -> None:
+    with pytest.raises(RobenchError, match="has 1000 images; ask for 1 to 1000"):
+        digits.first(n)
+
+
+@pytest.mark.parametrize("x", [X, X.transpose(0, 3, 1, 2), X / 255, (X / 255).astype(np.float32)])
+def test_npz_in_any_usual_form(x: np.ndarray, tmp_path: Path) -> None:
+    np.savez(tmp_path / "mine.npz", x=x, y=Y)
+    data = load(f"npz:{tmp_path}/mine.npz")
+    assert np.array_equal(data.images, X.transpose(0, 3, 1, 2))
+    assert np.array_equal(data.labels, Y)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "sentence"),
+    [
+        ({"x": X / 255 * 2 - 1, "y": Y}, r"must lie in \[0, 1\]"),
+        ({"x": X / 255 * np.nan, "y": Y}, r"must lie in \[0, 1\]"),
+        ({"x": X.astype(int), "y": Y}, "are not understood"),
+        ({"images": X, "y": Y}, "must hold two arrays"),
+        ({"x": X, "y": Y[:5]}, "12 images and labels of shape"),
+        ({"x": X, "y": Y - 1}, "labels run from -1"),
+        ({"x": X[0], "y": Y}, "images must be 8-bit|images and labels"),
+        ({"x": np.array([{}]), "y": Y}, "cannot be read"),
+    ],
+)
+def test_a_bad_npz_is_one_sentence(arrays: dict, sentence: str, tmp_path: Path) -> None:
+    np.savez(tmp_path / "bad.npz", **arrays)
+    with pytest.raises(RobenchError, match=sentence):
+        load(f"npz:{tmp_path}/bad.npz")
+
+
+def test_a_missing_or_broken_npz_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(RobenchError, match="there is no file"):
+        load("npz:nowhere.npz")
+    (tmp_path / "html.npz").write_text("<html>not found</html>")
+    with pytest.raises(RobenchError, match="cannot be read"):
+        load(f"npz:{tmp_path}/html.npz")
+
+
+def write_batches(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    batch = {b"data": X.transpose(0, 3, 1, 2).reshape(12, -1), b"labels": Y.tolist()}
+    (folder / "test_batch").write_bytes(pickle.dumps(batch, protocol=2))
+
+
+@pytest.mark.parametrize("inside", ["", "cifar-10-batches-py"])
+def test_cifar10_from_official_batches(inside: str, tmp_path: Path) -> None:
+    write_batches(tmp_path / "data" / inside)
+    data = load("cifar10", data_dir=tmp_path / "data")
+    assert np.array_equal(data.images, X.transpose(0, 3, 1, 2))
+    assert data.classes[3] == "cat"
+
+
+def test_cifar10_batches_that_want_to_run_code_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple:
+            return (print, ("the code ran",))
+
+    (tmp_path / "test_batch").write_bytes(pickle.dumps(Evil()))
+    with pytest.raises(RobenchError, match="not an official CIFAR-10 batch"):
+        load("cifar10", data_dir=tmp_path)
+    assert "the code ran" not in capsys.readouterr().out
+
+
+def test_cifar10_from_npz_prefers_exact_pixels(tmp_path: Path) -> None:
+    np.savez(tmp_path / "cifar10_test.npz", x=X, y=Y)
+    np.savez(tmp_path / "cifar10_test_exact.npz", x=X[:5], y=Y[:5])
+    assert len(load("cifar10", data_dir=tmp_path)) == 5
+
+
+def test_cifar10_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.savez(tmp_path / "cifar10_test.npz", x=X, y=Y)
+    monkeypatch.setenv("ROBENCH_DATA", str(tmp_path))
+    assert load("cifar10").source == "cifar10_test.npz"
+
+
+def test_cifar10_nowhere_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(RobenchError, match="there is no CIFAR-10 test set in"):
+        load("cifar10", data_dir=tmp_path)
+    monkeypatch.delenv("ROBENCH_DATA", raising=False)
+    monkeypatch.setattr(cifar10_module, "cache_dir", lambda: tmp_path)
+    monkeypatch.setattr(cifar10_module, "URL", "http://127.0.0.1:9/cifar.tar.gz")
+    with pytest.raises(RobenchError, match="could not be downloaded; give its folder"):
+        load("cifar10")
+
+
+def test_imagefolder(tmp_path: Path) -> None:
+    for index, name in enumerate(["cat", "cat", "dog"]):
+        (tmp_path / name).mkdir(exist_ok=True)
+        Image.fromarray(X[index]).save(tmp_path / name / f"{index}.png")
+    data = load(f"imagefolder:{tmp_path}")
+    assert data.classes == ("cat", "dog")
+    assert data.labels.tolist() == [0, 1, 0]  # classes take turns
+    assert np.array_equal(data.images[1], X[2].transpose(2, 0, 1))
+    Image.fromarray(X[3][:16]).save(tmp_path / "dog" / "small.png")
+    with pytest.raises(RobenchError, match="several sizes"):
+        load(f"imagefolder:{tmp_path}")
+    (tmp_path / "dog" / "small.png").write_text("no image")
+    with pytest.raises(RobenchError, match="cannot be read"):
+        load(f"imagefolder:{tmp_path}")
+
+
+@pytest.mark.parametrize("spec", ["imagefolder:/nowhere", "imagefolder:", "npz:"])
+def test_a_path_that_is_not_there_is_one_sentence(spec: str) -> None:
+    with pytest.raises(RobenchError, match=r"there is no folder|say which file"):
+        load(spec)
+
+
+def test_an_unknown_data_set_answers_with_the_nearest() -> None:
+    with pytest.raises(RobenchError, match="did you mean cifar10"):
+        load("cifar100")

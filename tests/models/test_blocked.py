@@ -1,0 +1,31 @@
+import pytest
+import torch
+
+from robench.data.base import Dataset
+from robench.models.blocked import Blocked
+from robench.runner import Subject, to_pixels
+
+
+@pytest.mark.parametrize("size", [1, 7, 64, 65, 130])
+def test_logits_of_an_image_do_not_depend_on_the_batch(size: int, twn_digits: Subject, digits: Dataset) -> None:
+    x = to_pixels(digits.images[:130], torch.device("cpu"))
+    with torch.inference_mode():
+        whole = twn_digits.model(x)
+        parts = torch.cat([twn_digits.model(part) for part in x.split(size)])
+    assert torch.equal(whole, parts)
+
+
+def test_gradients_of_an_image_do_not_depend_on_the_batch(twn_digits: Subject, digits: Dataset) -> None:
+    x = to_pixels(digits.images[:70], torch.device("cpu"))
+
+    def gradient(part: torch.Tensor) -> torch.Tensor:
+        part = part.clone().requires_grad_()
+        return torch.autograd.grad(twn_digits.model(part).logsumexp(1).sum(), part)[0]
+
+    assert torch.equal(gradient(x)[:5], gradient(x[:5]))
+
+
+def test_logits_are_the_bare_models() -> None:
+    bare = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.Flatten(), torch.nn.Linear(4 * 36, 5))
+    x = torch.rand(10, 3, 8, 8)
+    torch.testing.assert_close(Blocked(bare, 4)(x), bare(x))

@@ -1,0 +1,109 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robench import cards
+from robench.core.errors import RobenchError
+from robench.core.types import Condition, DataCard, Measurement, ModelCard, ResultCard, Suite
+from robench.report import leaderboard
+from robench.report.summary import MISSING, NOT_APPLICABLE, accuracy, difference, groups, percent
+from robench.stats import Estimate
+
+CONDITIONS = (
+    Condition("clean", "clean"),
+    Condition("corruption", "gaussian", 1),
+    Condition("corruption", "gaussian", 2),
+    Condition("attack", "pgd", 0.25 / 255, (("steps", 20),)),
+    Condition("distortion", "gaussian", 0.1, draws=3),
+    Condition("distortion", "sign"),
+)
+SUITE = Suite("mine", 1, 100, 0, CONDITIONS)
+
+
+def make_card(name: str, right: int, twin: tuple[str, str] = ("", "")) -> ResultCard:
+    def measured(condition: Condition, draw: int) -> Measurement:
+        n = 0 if condition.name == "sign" and twin[0] else 100
+        top1 = np.arange(n) < right
+        return Measurement(condition, draw, top1, top1)
+
+    measurements = tuple(measured(c, draw) for c in CONDITIONS for draw in range(c.draws))
+    model = ModelCard(name, "digits", "resnet20", sha256=name)
+    return ResultCard(model, SUITE, DataCard("digits", "here", 100, "f" * 64), measurements, twin)
+
+
+FP = make_card("fp", 80)
+TWN = make_card("twn", 70, ("fp", "fp"))
+
+
+def test_groups_are_the_rows() -> None:
+    assert [group.label for group in groups(SUITE)] == [
+        "clean",
+        "gaussian",
+        "pgd (20) 0.25/255",
+        "gaussian 0.1",
+        "sign",
+    ]
+    assert len(groups(SUITE)[1].conditions) == 2
+
+
+def test_accuracy_and_difference() -> None:
+    clean, noise, _, weights, sign = groups(SUITE)
+    assert accuracy(TWN, clean).value == 0.7
+    assert accuracy(TWN, noise).value == pytest.approx(0.7)
+    assert difference(TWN, FP, clean).value == pytest.approx(-0.1)
+    gap = difference(TWN, FP, weights)
+    assert gap.value == pytest.approx(-0.1)
+    assert gap.low < -0.1 < gap.high < 0
+    assert accuracy(TWN, sign) == NOT_APPLICABLE
+    assert difference(TWN, FP, sign) == MISSING
+
+
+def test_nothing_is_averaged_over_a_condition_that_is_missing() -> None:
+    partial = replace(TWN, measurements=tuple(m for m in TWN.measurements if m.condition.level != 2 and m.draw != 2))
+    _, noise, pgd, weights, _ = groups(SUITE)
+    assert accuracy(partial, noise) == accuracy(partial, weights) == MISSING
+    assert accuracy(partial, pgd) != MISSING
+
+
+def test_cards_of_other_images_are_not_compared() -> None:
+    other = replace(FP, data=replace(FP.data, fingerprint="e" * 64))
+    assert difference(TWN, other, groups(SUITE)[0]) == MISSING
+
+
+def test_percent() -> None:
+    assert percent(Estimate(0.5, 0.25, 0.75)) == "50.0 [25.0, 75.0]"
+    assert percent(Estimate(0.01, -0.02, 0.04), signed=True) == "+1.0 [-2.0, +4.0]"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for card in (FP, TWN):
+        cards.write(card, tmp_path / "cards")
+    return tmp_path
+
+
+def test_leaderboard_shows_every_model_with_its_twin(folder: Path) -> None:
+    (path,) = leaderboard.write(folder / "cards", folder)
+    text = path.read_text()
+    assert path.name == "mine.md"
+    assert "digits: 100 images" in text
+    row = next(line for line in text.splitlines() if line.startswith("| twn | 70.0"))
+    assert row.startswith("| twn | 70.0 [60.4, 78.1]<br>-10.0 [")
+
+
+def test_check_sees_an_edit_and_a_missing_file(folder: Path) -> None:
+    assert leaderboard.stale(folder / "cards", folder) == ["mine.md"]
+    leaderboard.write(folder / "cards", folder)
+    assert leaderboard.stale(folder / "cards", folder) == []
+    (folder / "mine.md").write_text((folder / "mine.md").read_text().replace("70.0", "79.0"))
+    assert leaderboard.stale(folder / "cards", folder) == ["mine.md"]
+
+
+def test_an_empty_folder_and_mixed_versions_are_one_sentence(folder: Path) -> None:
+    with pytest.raises(RobenchError, match="there are no result cards"):
+        leaderboard.render(folder)
+    cards.write(replace(FP, model=replace(FP.model, name="old"), suite=replace(SUITE, version=0)), folder / "cards")
+    with pytest.raises(RobenchError, match="different versions"):
+        leaderboard.render(folder / "cards")

@@ -1,0 +1,79 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robench import cards
+from robench.core.errors import RobenchError
+from robench.core.types import Condition, DataCard, Measurement, ModelCard, ResultCard, Suite
+
+NOISE = Condition("distortion", "gaussian", 0.1, draws=2)
+SIGN = Condition("distortion", "sign")
+PGD = Condition("attack", "pgd", 8 / 255, (("steps", 20),))
+SUITE = Suite("mine", 1, 11, 0, (PGD, SIGN, NOISE))
+
+
+def make_card(name: str = "path/to/net.py:make", seed: int = 0, twin: tuple[str, str] = ("", "")) -> ResultCard:
+    rng = np.random.default_rng(seed)
+
+    def measured(condition: Condition, draw: int = 0, n: int = 11) -> Measurement:
+        top1 = rng.random(n) < 0.5
+        return Measurement(condition, draw, top1, top1 | (rng.random(n) < 0.5), (), 0.25)
+
+    measurements = (measured(PGD), measured(SIGN, n=0), measured(NOISE), measured(NOISE, 1))
+    model = ModelCard(name, mean=(0.5, 0.4, 0.3), std=(1.0, 1.0, 1.0), sha256="abc", training={"epochs": 3})
+    return ResultCard(model, SUITE, DataCard("digits", "here", 11, "f" * 64), measurements, twin, {"torch": "2"})
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    card = make_card()
+    path = cards.write(card, tmp_path / "deep")
+    assert path.name == "path_to_net.py_make.digits.mine.json"
+    read = cards.read(path)
+    assert (read.model, read.suite, read.data, read.twin) == (card.model, card.suite, card.data, card.twin)
+    for ours, theirs in zip(card.measurements, read.measurements, strict=True):
+        assert (ours.condition, ours.draw, ours.flags) == (theirs.condition, theirs.draw, theirs.flags)
+        assert np.array_equal(ours.top1, theirs.top1)
+        assert np.array_equal(ours.top5, theirs.top5)
+
+
+def test_json_has_the_documented_fields(tmp_path: Path) -> None:
+    data = json.loads(cards.write(make_card(), tmp_path).read_text())
+    assert set(data["measurements"][0]) == {
+        "condition", "draw", "correct", "correct_top5", "total", "flags", "seconds",
+    }  # fmt: skip
+    assert data["measurements"][0]["condition"] == {
+        "kind": "attack", "name": "pgd", "level": 8 / 255, "params": {"steps": 20},
+    }  # fmt: skip
+    assert data["measurements"][1]["condition"]["level"] is None
+    assert data["measurements"][1]["total"] == 0
+
+
+def test_of_gives_draws_in_order() -> None:
+    assert [m.draw for m in make_card().of(NOISE)] == [0, 1]
+
+
+def test_a_count_that_was_edited_is_seen(tmp_path: Path) -> None:
+    path = cards.write(make_card(), tmp_path)
+    data = json.loads(path.read_text())
+    data["measurements"][0]["correct"] += 1
+    path.write_text(json.dumps(data))
+    with pytest.raises(RobenchError, match="do not fit its count"):
+        cards.read(path)
+
+
+def test_missing_outcomes_or_another_schema_are_one_sentence(tmp_path: Path) -> None:
+    path = cards.write(make_card(), tmp_path)
+    cards.outcomes_path(path).unlink()
+    with pytest.raises(RobenchError, match="cannot be read"):
+        cards.read(path)
+    path.write_text('{"schema": 99}')
+    with pytest.raises(RobenchError, match="has schema 99"):
+        cards.read(path)
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RobenchError, match="another folder with --out"):
+        cards.write(make_card(), tmp_path / "file")

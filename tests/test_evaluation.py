@@ -1,0 +1,142 @@
+"""The whole way from a name to a card."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import robench
+from robench import zoo
+from robench.api import Request, open_run
+from robench.core.errors import RobenchError
+from robench.core.types import Measurement, ResultCard
+from robench.data.base import Dataset
+from robench.evaluation import prepare
+from robench.models.blocked import Blocked
+from robench.runner import Task
+
+SMALL = {"suite": "quick", "dataset": "digits", "n_images": 70}
+
+
+def same(first: ResultCard, second: ResultCard) -> bool:
+    pairs = zip(first.measurements, second.measurements, strict=True)
+    return all(
+        a.condition == b.condition and np.array_equal(a.top1, b.top1) and np.array_equal(a.top5, b.top5)
+        for a, b in pairs
+    )
+
+
+@pytest.fixture(scope="module")
+def card() -> ResultCard:
+    return robench.evaluate("twn_resnet20", **SMALL)
+
+
+def test_card_holds_every_measurement_of_the_suite(card: ResultCard) -> None:
+    assert len(card.measurements) == sum(condition.draws for condition in card.suite.conditions)
+    assert card.twin == ("fp_resnet20", zoo.load("fp_resnet20", "digits", 10).card.sha256)
+    assert card.data.n == 70
+    assert card.measurements[0].correct > 60
+
+
+def test_a_module_gives_what_its_name_gives(card: ResultCard) -> None:
+    module = robench.load_model("twn_resnet20", dataset="digits")
+    other = robench.evaluate(module, twin="none", conditions="corruption/*", **SMALL)
+    chosen = [m for m in card.measurements if m.condition.kind == "corruption"]
+    assert [m.correct for m in other.measurements] == [m.correct for m in chosen]
+
+
+def killed_run(store: Path, after: int) -> None:
+    request = Request(("twn_resnet20",), **SMALL, store=store)
+    with open_run(request, print) as run:
+        done: list[Measurement] = []
+
+        def stop(task: Task, measurement: Measurement) -> None:
+            done.append(measurement)
+            if len(done) == after:
+                raise KeyboardInterrupt
+
+        run.evaluation.run(run.evaluation.pending(), lambda task: lambda *at: None, stop)
+
+
+def test_a_run_that_is_killed_five_times_gives_the_same_card(card: ResultCard, tmp_path: Path) -> None:
+    store = tmp_path / "s.sqlite"
+    for _ in range(5):
+        with pytest.raises(KeyboardInterrupt):
+            killed_run(store, after=3)
+    request = Request(("twn_resnet20",), **SMALL, store=store)
+    with open_run(request, print) as run:
+        assert len(run.evaluation.tasks()) - len(run.evaluation.pending()) == 15
+        run.evaluation.run(run.evaluation.pending(), lambda task: lambda *at: None, lambda *at: None)
+        assert same(run.card(run.requested[0]), card)
+        assert run.evaluation.pending() == []
+
+
+def test_twins_and_several_models_share_one_run() -> None:
+    with open_run(Request(("twn_resnet20", "fp_resnet20"), **SMALL), print) as run:
+        assert [subject.card.name for subject in run.evaluation.subjects] == ["twn_resnet20", "fp_resnet20"]
+        assert run.twins == {run.requested[0]: run.requested[1]}
+
+
+def test_without_cifar10_auto_falls_back_to_digits_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere(*args: object) -> Dataset:
+        if args[0] == "cifar10":
+            raise RobenchError("CIFAR-10 is not here.")
+        return original(*args)
+
+    from robench import evaluation
+
+    original = evaluation.load_data
+    monkeypatch.setattr(evaluation, "load_data", nowhere)
+    notices: list[str] = []
+    with open_run(Request(("twn_resnet20",), suite="quick"), notices.append) as run:
+        assert run.evaluation.data.name == "digits"
+        assert {subject.card.dataset for subject in run.evaluation.subjects} == {"digits"}
+    assert notices == ["CIFAR-10 is not here. Going on with digits and its models of the same names."]
+
+
+class Wrong(torch.nn.Module):
+    def __init__(self, shape: tuple[int, ...], value: float = 0.0) -> None:
+        super().__init__()
+        self.shape, self.value = shape, value
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.full((len(x), *self.shape), self.value)
+
+
+@pytest.mark.parametrize(
+    ("model", "sentence"),
+    [
+        (Wrong((5,)), r"gives \[64, 5\] for images \[64, 3, 32, 32\]; logits must be \[64, 10\]"),
+        (Wrong((10, 1)), "logits must be"),
+        (Wrong((10,), float("nan")), "logits that are not finite"),
+        (torch.nn.Linear(7, 10), "fails on images"),
+    ],
+)
+def test_a_model_that_does_not_fit_is_one_sentence(model: torch.nn.Module, sentence: str, digits: Dataset) -> None:
+    with pytest.raises(RobenchError, match=sentence):
+        prepare(zoo.describe(model, "mine"), digits, torch.device("cpu"))
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"n_images": 5000}, "has 1000 images"),
+        ({"suite": "quik"}, "did you mean quick"),
+        ({"conditions": "atack/*"}, "no condition of quick matches"),
+        ({"device": "tpu"}, "choose auto, cpu or cuda"),
+        ({"twin": "fp_resnet99"}, "did you mean fp_resnet20"),
+        ({"dataset": "digit"}, "did you mean digits"),
+    ],
+)
+def test_bad_input_is_one_sentence(change: dict, sentence: str) -> None:
+    with pytest.raises(RobenchError, match=sentence):
+        robench.evaluate("twn_resnet20", **SMALL | change)
+
+
+def test_another_models_measurements_are_never_taken(digits: Dataset) -> None:
+    subjects = [
+        prepare(zoo.load(name, "digits", 10), digits, torch.device("cpu")) for name in ("fp_resnet20", "bc_resnet20")
+    ]
+    assert subjects[0].fingerprint != subjects[1].fingerprint
+    assert isinstance(subjects[0].model, Blocked)

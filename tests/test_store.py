@@ -1,0 +1,74 @@
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robench.core.errors import RobenchError
+from robench.core.types import Condition, Measurement
+from robench.store import Scope, Store
+
+SCOPE = Scope("model", "data", 0)
+CONDITION = Condition("attack", "pgd", 8 / 255, (("steps", 20),))
+
+
+def measurement(count: int = 11) -> Measurement:
+    rng = np.random.default_rng(0)
+    return Measurement(CONDITION, 2, rng.random(count) < 0.5, rng.random(count) < 0.9, ("a flag",), 1.5)
+
+
+def test_what_is_put_is_found_by_another_process(tmp_path: Path) -> None:
+    Store(tmp_path / "deep" / "s.sqlite").put(SCOPE, measurement())
+    found = Store(tmp_path / "deep" / "s.sqlite").get(SCOPE, CONDITION, 2)
+    assert found is not None
+    assert np.array_equal(found.top1, measurement().top1)
+    assert np.array_equal(found.top5, measurement().top5)
+    assert (found.flags, found.seconds, found.condition) == (("a flag",), 1.5, CONDITION)
+
+
+@pytest.mark.parametrize("other", [Scope("x", "data", 0), Scope("model", "x", 0), Scope("model", "data", 1)])
+def test_another_scope_draw_or_condition_is_not_found(other: Scope) -> None:
+    store = Store(None)
+    store.put(SCOPE, measurement())
+    assert store.get(other, CONDITION, 2) is None
+    assert store.get(SCOPE, CONDITION, 1) is None
+    assert store.get(SCOPE, Condition("attack", "pgd", 8 / 255, (("steps", 10),)), 2) is None
+
+
+def test_not_applicable_is_kept(tmp_path: Path) -> None:
+    store = Store(tmp_path / "s.sqlite")
+    store.put(SCOPE, measurement(0))
+    found = store.get(SCOPE, CONDITION, 2)
+    assert found is not None
+    assert found.total == 0
+
+
+def test_a_store_of_another_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.execute("create table measurements (a)")
+        connection.execute("pragma user_version = 99")
+    with pytest.raises(RobenchError, match="is of version 99"):
+        Store(path)
+
+
+def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    path.write_text("this is not a database, and long enough to be looked at" * 10)
+    with pytest.raises(RobenchError, match="cannot be read or written"):
+        Store(path)
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RobenchError, match="name another file with --store"):
+        Store(tmp_path / "file" / "s.sqlite")
+
+
+def test_a_full_disk_keeps_what_is_there(tmp_path: Path) -> None:
+    store = Store(tmp_path / "s.sqlite")
+    store.put(SCOPE, measurement())
+    store._connection.execute("pragma max_page_count = 3")
+    with pytest.raises(RobenchError, match="What it holds already is safe"):
+        store.put(Scope("other", "data", 0), measurement(200_000))
+    assert Store(tmp_path / "s.sqlite").get(SCOPE, CONDITION, 2) is not None

@@ -1,0 +1,113 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from robench import zoo
+from robench.core.errors import RobenchError
+from robench.data.base import Dataset
+from robench.data.load import load
+from robench.training.augment import augment
+from robench.training.recipe import RECIPES, Recipe, load_recipe
+from robench.training.ship import ship, start
+from robench.training.trainer import Epoch, Trainer
+
+
+@pytest.fixture(scope="module")
+def data() -> Dataset:
+    return load("digits", "train").first(256)
+
+
+@pytest.fixture
+def recipe() -> Recipe:
+    return replace(load_recipe("digits/ttq_resnet20"), epochs=2)
+
+
+def weights(trainer: Trainer) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in trainer.model.state_dict().items()}
+
+
+def test_training_lowers_the_loss_and_counts_epochs(recipe: Recipe, data: Dataset, tmp_path: Path) -> None:
+    epochs: list[Epoch] = []
+    Trainer(replace(recipe, epochs=4), data, tmp_path / "c.pt").run(epochs.append)
+    assert [epoch.number for epoch in epochs] == [1, 2, 3, 4]
+    assert epochs[-1].loss < epochs[0].loss
+
+
+def test_a_killed_run_ends_at_the_same_weights(recipe: Recipe, data: Dataset, tmp_path: Path) -> None:
+    whole = Trainer(recipe, data, tmp_path / "whole.pt")
+    whole.run(lambda epoch: None)
+
+    def kill(epoch: Epoch) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Trainer(recipe, data, tmp_path / "killed.pt").run(kill)
+    resumed = Trainer(recipe, data, tmp_path / "killed.pt")
+    assert resumed.done == 1
+    resumed.run(lambda epoch: None)
+    first, second = weights(whole), weights(resumed)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_another_seed_gives_other_weights(recipe: Recipe, data: Dataset, tmp_path: Path) -> None:
+    trainers = [Trainer(replace(recipe, seed=seed), data, tmp_path / f"{seed}.pt") for seed in (0, 1)]
+    first, second = (weights(trainer)["network.fc.weight"] for trainer in trainers)
+    assert not torch.equal(first, second)
+
+
+def test_the_shipped_folder_holds_the_trained_model(recipe: Recipe, tmp_path: Path) -> None:
+    trainer = start(replace(recipe, epochs=1), tmp_path, None)
+    trainer.run(lambda epoch: None)
+    card = ship(trainer, tmp_path, None)
+    loaded = zoo.load(str(tmp_path), "digits", 10)
+    assert loaded.card == card
+    assert "of digits" not in card.training["test_accuracy"]
+    x = torch.rand(4, 3, 32, 32)
+    with torch.inference_mode():
+        torch.testing.assert_close(loaded.module(x), trainer.model.eval()(x), rtol=1e-4, atol=1e-4)
+
+
+def test_a_folder_of_another_recipe_is_refused(recipe: Recipe, tmp_path: Path) -> None:
+    trainer = start(replace(recipe, epochs=1), tmp_path, None)
+    trainer.run(lambda epoch: None)
+    with pytest.raises(RobenchError, match="holds a run of another recipe"):
+        start(recipe, tmp_path, None)
+
+
+def test_twins_differ_in_the_quantizer_alone() -> None:
+    for path in RECIPES.rglob("*.toml"):
+        recipe = load_recipe(str(path.relative_to(RECIPES).with_suffix("")))
+        if recipe.twin:
+            twin = load_recipe(f"{recipe.dataset}/{recipe.twin}")
+            assert replace(recipe, name=twin.name, quantizer=twin.quantizer, twin="", paper=twin.paper) == twin
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [("epochs =", "does not fit"), ('name = "x"', "does not fit"), ("colour = 1", "Its keys may be")],
+)
+def test_a_bad_recipe_is_one_sentence(text: str, sentence: str, tmp_path: Path) -> None:
+    (tmp_path / "r.toml").write_text(text)
+    with pytest.raises(RobenchError, match=sentence):
+        load_recipe(str(tmp_path / "r.toml"))
+
+
+def test_an_unknown_recipe_answers_with_the_nearest() -> None:
+    with pytest.raises(RobenchError, match="did you mean digits/twn_resnet20"):
+        load_recipe("digits/twn_resnet2")
+
+
+def test_augmentation_shifts_and_mirrors_whole_images() -> None:
+    image = torch.arange(64, dtype=torch.uint8).view(1, 1, 8, 8).repeat(200, 3, 1, 1)
+    results = augment(image, crop=1, flip=True, rng=torch.Generator().manual_seed(0))
+    padded = torch.nn.functional.pad(image[0], (1, 1, 1, 1))
+    expected = {
+        tuple((part.flip(2) if mirror else part).flatten().tolist())
+        for down in range(3)
+        for right in range(3)
+        for mirror in (False, True)
+        for part in [padded[:, down : down + 8, right : right + 8]]
+    }
+    assert {tuple(result.flatten().tolist()) for result in results} == expected
