@@ -162,18 +162,17 @@ def evaluate(
         RobenchError: anything that does not exist or does not fit; the message says what to do.
     """
     request = Request(
-        (model,),
-        dataset,
-        suite,
-        "none" if twin == "none" else twin,
-        conditions,
-        n_images,
-        seed,
-        batch_size,
-        Path(data_dir) if data_dir else None,
-        None,
-        device,
-        Path(store) if store else None,
+        models=(model,),
+        dataset=dataset,
+        suite=suite,
+        twin=twin,
+        conditions=conditions,
+        n_images=n_images,
+        seed=seed,
+        batch_size=batch_size,
+        data_dir=Path(data_dir) if data_dir else None,
+        device=device,
+        store=Path(store) if store else None,
     )
     with open_run(request, lambda notice: None) as run:
         subject = run.requested[0]

@@ -67,6 +67,14 @@ def to_dict(card: ResultCard) -> dict[str, Any]:
     }
 
 
+def make_folder(folder: Path) -> None:
+    """Make the folder for cards, or say at once that it cannot be had."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RobenchError(f"no folder can be made at {folder} ({error.strerror}); name another with --out.") from error
+
+
 def write(card: ResultCard, folder: Path) -> Path:
     """Write the card and its outcomes; each file appears whole or not at all.
 
@@ -76,8 +84,8 @@ def write(card: ResultCard, folder: Path) -> Path:
     path = card_path(card, folder)
     top1 = np.concatenate([np.packbits(m.top1) for m in card.measurements])
     top5 = np.concatenate([np.packbits(m.top5) for m in card.measurements])
+    make_folder(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial")
         with partial.open("wb") as file:
             np.savez_compressed(file, top1=top1, top5=top5)

@@ -3,7 +3,7 @@
 import os
 import platform
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -17,14 +17,15 @@ from robench.core.types import Condition, DataCard, Measurement, ResultCard, Sui
 from robench.data.base import Dataset
 from robench.data.load import load as load_data
 from robench.models.blocked import Blocked
+from robench.models.folding import agrees, fold_batch_norm
 from robench.runner import PROTOCOL, Progress, Subject, Task, measure, to_pixels
 from robench.store import Scope, Store
 
-FALLBACK = "digits"
+DEFAULT, FALLBACK = "cifar10", "digits"
 PROBE = 64
 
 
-def choose_data(spec: str, models: Iterable[str], data_dir: Path | None) -> tuple[Dataset, str]:
+def choose_data(spec: str, models: Sequence[str], data_dir: Path | None) -> tuple[Dataset, str]:
     """The data set that was asked for; for ``auto`` the models' own, or digits where that cannot be had.
 
     Returns:
@@ -32,10 +33,8 @@ def choose_data(spec: str, models: Iterable[str], data_dir: Path | None) -> tupl
     """
     if spec != "auto":
         return load_data(spec, "test", data_dir), ""
-    known = zoo.names()
-    plain = [model.rpartition("/")[2] for model in models]
-    own = [name for name in known if all(model in known[name] for model in plain)] or ["cifar10"]
-    preferred = "cifar10" if "cifar10" in own else own[0]
+    own = set.intersection(*({*zoo.benchmarks(model)} for model in models)) if models else set()
+    preferred = sorted(own)[0] if own else DEFAULT
     try:
         return load_data(preferred, "test", data_dir), ""
     except RobenchError as error:
@@ -76,7 +75,12 @@ def prepare(loaded: zoo.LoadedModel, data: Dataset, device: torch.device) -> Sub
         raise RobenchError(f"{name} gives logits that are not finite on clean images; check its weights.")
     guesses = logits.argmax(1).cpu().numpy().tobytes().hex()[:64]
     fingerprint = f"{zoo.parameters_sha256(loaded.module)}:{guesses}:{PROTOCOL}"
-    return Subject(loaded.card, model, loaded.lowbit, fingerprint)
+    return Subject(loaded.card, model, _for_gradients(model, x), loaded.lowbit, fingerprint)
+
+
+def _for_gradients(model: Blocked, x: torch.Tensor) -> Blocked:
+    folded = fold_batch_norm(model.model)
+    return Blocked(folded) if agrees(folded, model.model, x) else model
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,13 +29,15 @@ class Subject:
 
     Attributes:
         card: what is known of it.
-        model: pixels in [0, 1] -> logits, in blocks.
+        model: pixels in [0, 1] -> logits, in blocks; every verdict is its own.
+        gradients: the same function, faster; attacks take their gradients from it.
         lowbit: names of the layers whose weights are deployed in low bits.
         fingerprint: of its weights and predictions; decides whether a stored measurement is its own.
     """
 
     card: ModelCard
     model: Blocked
+    gradients: Blocked
     lowbit: frozenset[str]
     fingerprint: str
 
@@ -115,7 +117,8 @@ def _attack(task: Task, progress: Progress) -> Measurement:
     correct = 0
     for start, x, y in batches(task, task.data.images):
         clean1, clean5 = judge(model, x, y)
-        top1, top5 = judge(model, perturb(model, x, y, task.condition, task.seed, task.draw, start), y)
+        adversarial = perturb(task.subject.gradients, x, y, task.condition, task.seed, task.draw, start)
+        top1, top5 = judge(model, adversarial, y)
         outcomes.append((top1 & clean1, top5 & clean5))
         correct += int(outcomes[-1][0].sum())
         progress(start + len(x), correct)

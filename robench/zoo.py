@@ -111,6 +111,14 @@ def find(name: str, dataset: str) -> Path | None:
     return None
 
 
+def benchmarks(spec: str) -> list[str]:
+    """The data sets that a model was made for, as far as robench knows; the better-known one first."""
+    if (Path(spec) / "card.toml").is_file():
+        return [read_card(Path(spec)).dataset]
+    dataset, _, name = spec.rpartition("/")
+    return [known for known, models in names().items() if name in models and dataset in ("", known)]
+
+
 def load(spec: str, dataset: str, num_classes: int, checkpoint: Path | None = None) -> LoadedModel:
     """Load whatever the user may name as a model.
 

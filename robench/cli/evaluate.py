@@ -40,26 +40,28 @@ def evaluate(
     """Measure models under a suite, each against its full-precision twin."""
     from robench import cards
     from robench.api import Request, open_run
-    from robench.cli.screen import result_table, run_with_progress
+    from robench.cli.progress import run_with_progress
+    from robench.cli.tables import result_table
 
     if publish and (conditions != "*" or not BOARDS.is_dir()):
         raise RobenchError(
             "--publish adds whole suites to ./leaderboards: run it beside that folder, without --conditions."
         )
     request = Request(
-        tuple(model),
-        dataset,
-        suite,
-        twin,
-        conditions,
-        n_images,
-        seed,
-        batch_size,
-        data_dir,
-        checkpoint,
-        device,
-        store,
+        models=tuple(model),
+        dataset=dataset,
+        suite=suite,
+        twin=twin,
+        conditions=conditions,
+        n_images=n_images,
+        seed=seed,
+        batch_size=batch_size,
+        data_dir=data_dir,
+        checkpoint=checkpoint,
+        device=device,
+        store=store,
     )
+    cards.make_folder(out)
     with open_run(request, lambda notice: messages.print(notice, soft_wrap=True)) as run:
         run_with_progress(run.evaluation, messages)
         finished = {subject: run.card(subject) for subject in run.evaluation.subjects}

@@ -18,7 +18,7 @@ def train(
     data_dir: DataDir = None,
 ) -> None:
     """Train a model by a recipe; a stopped run goes on from its last epoch."""
-    from robench.cli.screen import train_with_progress
+    from robench.cli.progress import train_with_progress
     from robench.training.recipe import load_recipe
     from robench.training.ship import ship, start
 
