@@ -21,10 +21,13 @@ _HOMES = {
     "ResultCard": "robench.core.types",
     "RobenchError": "robench.core.errors",
 }
+_ROOMS = ("attacks", "corruptions", "data", "distortions", "models", "quantizers")
 
 
 def __getattr__(name: str) -> Any:
     """Import on first use, so that ``import robench`` costs nothing."""
+    if name in _ROOMS:
+        return import_module(f"robench.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'robench' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

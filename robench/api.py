@@ -12,7 +12,7 @@ from robench.core.errors import RobenchError
 from robench.core.types import ResultCard
 from robench.data.base import Dataset
 from robench.evaluation import Evaluation, choose_data, choose_device, prepare
-from robench.runner import Subject
+from robench.runner import Subject, validate
 from robench.store import Store
 
 Model = str | nn.Module | zoo.LoadedModel
@@ -68,6 +68,8 @@ def open_run(request: Request, notify: Callable[[str], None]) -> Iterator[Run]:
         raise RobenchError(
             f"no condition of {suite.name} matches {request.conditions!r}; try 'attack/*' or '*/gaussian'."
         )
+    for condition in suite.conditions:
+        validate(condition)
     names = [model for model in request.models if isinstance(model, str)]
     data, notice = choose_data(request.dataset, names, request.data_dir)
     if notice:

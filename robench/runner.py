@@ -9,12 +9,12 @@ import numpy as np
 import torch
 
 from robench import checks
-from robench.attacks.apply import perturb
+from robench.attacks import apply as attacks
 from robench.core.errors import RobenchError
 from robench.core.types import Bits, Condition, Images, Measurement, ModelCard
-from robench.corruptions.apply import corrupt
+from robench.corruptions import apply as corruptions
 from robench.data.base import Dataset
-from robench.distortions.apply import distorted
+from robench.distortions import apply as distortions
 from robench.models.blocked import Blocked
 
 PROTOCOL = 1
@@ -81,7 +81,7 @@ def batches(task: Task, images: Images) -> Iterator[tuple[int, torch.Tensor, tor
 
 @lru_cache(maxsize=1)
 def _corrupted(data: Dataset, name: str, severity: float | None, seed: int, draw: int) -> Images:
-    return corrupt(data.images, name, severity, seed, draw)
+    return corruptions.corrupt(data.images, name, severity, seed, draw)
 
 
 def _judge_images(task: Task, images: Images, progress: Progress) -> tuple[Bits, Bits]:
@@ -117,7 +117,7 @@ def _attack(task: Task, progress: Progress) -> Measurement:
     correct = 0
     for start, x, y in batches(task, task.data.images):
         clean1, clean5 = judge(model, x, y)
-        adversarial = perturb(task.subject.gradients, x, y, task.condition, task.seed, task.draw, start)
+        adversarial = attacks.perturb(task.subject.gradients, x, y, task.condition, task.seed, task.draw, start)
         top1, top5 = judge(model, adversarial, y)
         outcomes.append((top1 & clean1, top5 & clean5))
         correct += int(outcomes[-1][0].sum())
@@ -127,7 +127,9 @@ def _attack(task: Task, progress: Progress) -> Measurement:
 
 def _distortion(task: Task, progress: Progress) -> Measurement:
     change, subject = task.condition, task.subject
-    with distorted(subject.model.model, change.name, change.level, task.seed, task.draw, subject.lowbit) as changed:
+    with distortions.distorted(
+        subject.model.model, change.name, change.level, task.seed, task.draw, subject.lowbit
+    ) as changed:
         if changed:
             return Measurement(change, task.draw, *_judge_images(task, task.data.images, progress))
     nothing = np.zeros(0, bool)
@@ -135,6 +137,16 @@ def _distortion(task: Task, progress: Progress) -> Measurement:
 
 
 MEASURES = {"clean": _clean, "corruption": _corruption, "attack": _attack, "distortion": _distortion}
+
+
+def validate(condition: Condition) -> None:
+    """Raise RobenchError where a condition names what does not exist, or a level that does not fit."""
+    if condition.kind == "corruption":
+        corruptions.check(condition.name, condition.level)
+    elif condition.kind == "attack":
+        attacks.check(condition)
+    elif condition.kind == "distortion":
+        distortions.check(condition.name, condition.level)
 
 
 def measure(task: Task, progress: Progress = lambda done, correct: None) -> Measurement:

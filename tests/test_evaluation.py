@@ -134,6 +134,25 @@ def test_bad_input_is_one_sentence(change: dict, sentence: str) -> None:
         robench.evaluate("twn_resnet20", **SMALL | change)
 
 
+def test_a_negative_epsilon_is_refused_before_anything_is_measured(tmp_path: Path) -> None:
+    text = 'name = "x"\nversion = 1\nn_images = 5\nseed = 0\n[[conditions]]\nkind = "clean"\nnames = ["clean"]\n'
+    (tmp_path / "x.toml").write_text(text + '[[conditions]]\nkind = "attack"\nnames = ["pgd"]\nlevels = ["-1/255"]\n')
+    with pytest.raises(RobenchError, match="must be a number >= 0"):
+        robench.evaluate("twn_resnet20", "digits", str(tmp_path / "x.toml"), store=tmp_path / "s.sqlite")
+    assert not (tmp_path / "s.sqlite").exists()
+
+
+def test_the_face_offers_every_rooms_register() -> None:
+    for room in ("attacks", "corruptions", "data", "distortions", "models", "quantizers"):
+        assert callable(getattr(robench, room).register)
+
+
+def test_auto_takes_the_models_own_data_set() -> None:
+    assert zoo.benchmarks("digits/twn_resnet20") == ["digits"]
+    assert zoo.benchmarks(str(zoo.root() / "digits" / "twn_resnet20")) == ["digits"]
+    assert "cifar10" in zoo.benchmarks("twn_resnet20")
+
+
 def test_another_models_measurements_are_never_taken(digits: Dataset) -> None:
     subjects = [
         prepare(zoo.load(name, "digits", 10), digits, torch.device("cpu")) for name in ("fp_resnet20", "bc_resnet20")

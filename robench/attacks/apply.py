@@ -33,11 +33,7 @@ def perturb(
     Raises:
         RobenchError: unknown attack, parameters that do not fit, a negative epsilon, or a result of another shape.
     """
-    name, _, argument = condition.name.partition(":")
-    params: dict[str, Value] = dict(condition.params) | ({"argument": argument} if argument else {})
-    budget = _budget(condition, str(params.pop("norm", "linf")))
-    attack = ATTACKS[name]
-    _check_params(attack, condition, params)
+    attack, budget, params = check(condition)
     streams = ImageStreams([stream(seed, "attack", condition.name, draw, first + i) for i in range(len(x))])
     result = attack(model, x, y, budget, streams, **params)
     if result.shape != x.shape:
@@ -46,13 +42,22 @@ def perturb(
     return torch.where(per_image(within, x), result.detach().to(x.dtype).clamp(0, 1), x)
 
 
-def _budget(condition: Condition, norm: str) -> Budget:
+def check(condition: Condition) -> tuple[Attack, Budget, dict[str, Value]]:
+    """The attack that a condition names, its budget, and its parameters.
+
+    Raises:
+        RobenchError: no such attack, an epsilon or norm that makes no sense, or parameters that do not fit.
+    """
+    name, _, argument = condition.name.partition(":")
+    params: dict[str, Value] = dict(condition.params) | ({"argument": argument} if argument else {})
+    norm, epsilon = params.pop("norm", "linf"), condition.level
+    attack = ATTACKS[name]
     if norm not in ("linf", "l2"):
         raise RobenchError(f"the norm of {condition.name} must be linf or l2, not {norm!r}.")
-    epsilon = condition.level
     if epsilon is None or not 0 <= epsilon < float("inf"):
         raise RobenchError(f"the epsilon of {condition.name} must be a number >= 0 on the [0, 1] scale, not {epsilon}.")
-    return Budget(norm, epsilon)
+    _check_params(attack, condition, params)
+    return attack, Budget(str(norm), epsilon), params
 
 
 def _check_params(attack: Attack, condition: Condition, params: dict[str, Value]) -> None:

@@ -8,6 +8,18 @@ from robench.core.types import Images
 from robench.corruptions import CORRUPTIONS
 
 
+def check(name: str, severity: float | None) -> float:
+    """The amount of a corruption at a severity.
+
+    Raises:
+        RobenchError: unknown name, or a severity that does not exist.
+    """
+    amounts = CORRUPTIONS[name].amounts
+    if severity is None or severity not in range(1, len(amounts) + 1):
+        raise RobenchError(f"severity {severity} of {name} does not exist; choose 1 to {len(amounts)}.")
+    return amounts[int(severity) - 1]
+
+
 def corrupt(images: Images, name: str, severity: float | None, seed: int, draw: int = 0) -> Images:
     """Corrupt 8-bit images as CIFAR-10-C does: noise on [0, 1], clip, times 255, truncate.
 
@@ -23,13 +35,11 @@ def corrupt(images: Images, name: str, severity: float | None, seed: int, draw: 
     Raises:
         RobenchError: unknown name, a severity outside 1..5, or a function that breaks its contract.
     """
-    corruption = CORRUPTIONS[name]
-    if severity is None or severity not in range(1, len(corruption.amounts) + 1):
-        raise RobenchError(f"severity {severity} of {name} does not exist; choose 1 to {len(corruption.amounts)}.")
-    amount = corruption.amounts[int(severity) - 1]
+    amount = check(name, severity)
+    function = CORRUPTIONS[name].function
     result = np.empty_like(images)
     for index, image in enumerate(images):
-        noisy = corruption.function(image / 255.0, amount, stream(seed, "corruption", name, draw, index))
+        noisy = function(image / 255.0, amount, stream(seed, "corruption", name, draw, index))
         if noisy.shape != image.shape or not np.isfinite(noisy).all():
             raise RobenchError(f"the corruption {name} gave a wrong shape or values that are not finite; mend it.")
         result[index] = (noisy.clip(0, 1) * 255).astype(np.uint8)

@@ -37,9 +37,8 @@ def distorted(
     Raises:
         RobenchError: unknown name, a level that does not fit, or a function that breaks its contract.
     """
-    distortion = DISTORTIONS[name]
-    _check_level(name, distortion, level)
-    weights = targets(model, distortion, lowbit)
+    check(name, level)
+    weights = targets(model, DISTORTIONS[name], lowbit)
     saved = {key: weight.detach().clone() for key, weight in weights.items()}
     try:
         yield any([_distort(weights[key], name, level, stream(seed, "distortion", name, draw, key)) for key in weights])
@@ -49,8 +48,9 @@ def distorted(
             assert torch.equal(weight, saved[key]), key
 
 
-def _check_level(name: str, distortion: Distortion, level: float | None) -> None:
-    takes_level = distortion.levels != (None,)
+def check(name: str, level: float | None) -> None:
+    """Raise RobenchError where there is no such distortion, or the level does not fit it."""
+    takes_level = DISTORTIONS[name].levels != (None,)
     if takes_level != (level is not None) or (level is not None and not (np.isfinite(level) and level >= 0)):
         needs = "a finite level >= 0" if takes_level else "no level"
         raise RobenchError(f"the distortion {name} takes {needs}, not {level}.")

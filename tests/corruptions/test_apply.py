@@ -1,5 +1,8 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
 
 from robench.core.errors import RobenchError
 from robench.corruptions import CORRUPTIONS, Corruption
@@ -26,6 +29,21 @@ def test_severities_nest() -> None:
     assert np.corrcoef(mild.ravel(), strong.ravel())[0, 1] > 0.99
     few, many = (corrupt(grey, "salt_and_pepper", s, seed=0) != 128 for s in (1, 5))
     assert many[few].all()
+
+
+@given(
+    npst.arrays(np.uint8, st.tuples(st.integers(1, 3), st.sampled_from([1, 3]), st.integers(1, 9), st.integers(1, 9))),
+    st.sampled_from(["gaussian", "poisson", "salt_and_pepper", "speckle"]),
+    st.integers(1, 5),
+    st.integers(0, 2**32),
+)
+@settings(max_examples=60, deadline=None)
+def test_any_image_stays_an_image(images: np.ndarray, name: str, severity: int, seed: int) -> None:
+    noisy = corrupt(images, name, severity, seed)
+    assert noisy.shape == images.shape
+    assert noisy.dtype == np.uint8
+    if name == "poisson":
+        assert (noisy[images == 0] == 0).all()  # no light, no noise
 
 
 @pytest.mark.parametrize("severity", [0, 6, 2.5, -1, None])
