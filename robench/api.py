@@ -76,9 +76,15 @@ def open_run(request: Request, notify: Callable[[str], None]) -> Iterator[Run]:
         notify(notice)
     data = data.first(request.n_images if request.n_images is not None else min(suite.n_images, len(data)))
     device = choose_device(request.device)
-    loaded = [_load(model, data, request.checkpoint) for model in request.models]
-    twins = {model: found for model in loaded if (found := _twin(model, loaded, data, request.twin))}
-    subjects = {model: prepare(model, data, device) for model in dict.fromkeys([*loaded, *twins.values()])}
+    loaded = [_load(model, data, request.checkpoint) for model in dict.fromkeys(request.models)]
+    everyone = list(loaded)
+    twins = {}
+    for model in loaded:
+        twin = _twin(model, everyone, data, request.twin)
+        if twin is not None:
+            twins[model] = twin
+            everyone += [] if twin in everyone else [twin]
+    subjects = {model: prepare(model, data, device) for model in everyone}
     store = Store(request.store)
     try:
         evaluation = Evaluation(tuple(subjects.values()), data, suite, store, request.batch_size)

@@ -2,7 +2,7 @@
 
 import hashlib
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +142,8 @@ def load(spec: str, dataset: str, num_classes: int, checkpoint: Path | None = No
         raise RobenchError(f"--checkpoint goes with timm:NAME or a factory; {spec} brings its own weights.")
     folder = find(spec, dataset)
     if folder is None and (Path(spec) / "card.toml").is_file():
-        folder = Path(spec)
+        loaded = load_folder(Path(spec))
+        return replace(loaded, card=replace(loaded.card, name=spec))
     if folder is None:
         known = names()
         raise RobenchError(

@@ -75,5 +75,5 @@ def test_missing_outcomes_or_another_schema_are_one_sentence(tmp_path: Path) -> 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(RobenchError, match="another folder with --out"):
+    with pytest.raises(RobenchError, match="name another with --out"):
         cards.write(make_card(), tmp_path / "file")

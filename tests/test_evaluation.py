@@ -78,6 +78,11 @@ def test_twins_and_several_models_share_one_run() -> None:
         assert run.twins == {run.requested[0]: run.requested[1]}
 
 
+def test_a_twin_that_models_share_is_measured_once() -> None:
+    with open_run(Request(("twn_resnet20", "bc_resnet20", "twn_resnet20"), **SMALL), print) as run:
+        assert [s.card.name for s in run.evaluation.subjects] == ["twn_resnet20", "bc_resnet20", "fp_resnet20"]
+
+
 def test_without_cifar10_auto_falls_back_to_digits_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     def nowhere(*args: object) -> Dataset:
         if args[0] == "cifar10":

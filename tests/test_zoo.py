@@ -68,7 +68,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_folder_loads_by_path(folder: Path) -> None:
-    assert zoo.load(str(folder), "cifar10", 10).card.name == "twn_resnet20"
+    card = zoo.load(str(folder), "cifar10", 10).card
+    assert (card.name, card.twin, card.quantizer) == (str(folder), "fp_resnet20", "twn")
 
 
 def test_a_damaged_weights_file_is_refused(folder: Path) -> None:

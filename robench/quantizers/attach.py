@@ -30,9 +30,22 @@ def quantized(network: nn.Module) -> Iterator[tuple[str, Quantizer, torch.Tensor
 
 
 def after_step(network: nn.Module) -> None:
-    """Let every quantizer bound its latent weight; call it after each optimizer step."""
+    """Let every active quantizer bound its latent weight; call it after each optimizer step."""
     for _, rule, latent in quantized(network):
-        rule.after_step(latent)
+        if rule.active:
+            rule.after_step(latent)
+
+
+def set_active(network: nn.Module, active: bool) -> None:
+    """Switch every quantizer on or off."""
+    for _, rule, _ in quantized(network):
+        rule.active = active
+
+
+def restart(network: nn.Module) -> None:
+    """Let every quantizer take its own parameters afresh from its latent weight."""
+    for _, rule, latent in quantized(network):
+        rule.restart(latent.detach())
 
 
 @torch.no_grad()

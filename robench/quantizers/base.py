@@ -37,12 +37,16 @@ class Quantizer(nn.Module, ABC):
 
     Args:
         weight: the layer's weight at the start, from which a rule may take its own parameters.
+
+    Attributes:
+        active: while False, the layer computes with its latent weight as it is.
     """
 
     bits: ClassVar[int]
 
     def __init__(self, weight: torch.Tensor) -> None:
         super().__init__()
+        self.active = True
 
     @abstractmethod
     def lowbit(self, latent: torch.Tensor) -> LowBit | None:
@@ -50,8 +54,15 @@ class Quantizer(nn.Module, ABC):
 
     def forward(self, latent: torch.Tensor) -> torch.Tensor:
         """The weight that the layer computes with, of the shape of ``latent``."""
+        return self.quantize(latent) if self.active else latent
+
+    def quantize(self, latent: torch.Tensor) -> torch.Tensor:
+        """The low-bit weight, with a gradient for the latent one."""
         lowbit = self.lowbit(latent.detach())
         return latent if lowbit is None else lowbit.dequantize() + (latent - latent.detach())
+
+    def restart(self, latent: torch.Tensor) -> None:
+        """Take the rule's own parameters afresh from ``latent``; called when a rule becomes active in mid-training."""
 
     @torch.no_grad()
     def after_step(self, latent: torch.Tensor) -> None:

@@ -23,9 +23,15 @@ class TrainedTernaryQuantization(Quantizer):
 
     def __init__(self, weight: torch.Tensor) -> None:
         super().__init__(weight)
-        codes = ternary_codes(weight, THRESHOLD * weight.abs().max())
-        means = [weight[codes == sign].abs().mean() for sign in (-1, 1)]
-        self.scale = nn.Parameter(torch.stack(means).nan_to_num(SMALLEST_SCALE).clamp(min=SMALLEST_SCALE))
+        self.scale = nn.Parameter(torch.empty(2))
+        self.restart(weight)
+
+    @torch.no_grad()
+    def restart(self, latent: torch.Tensor) -> None:
+        """Start W_n and W_p from the mean magnitude of each sign."""
+        codes = self._codes(latent)
+        means = [latent[codes == sign].abs().mean() for sign in (-1, 1)]
+        self.scale.copy_(torch.stack(means).nan_to_num(SMALLEST_SCALE).clamp(min=SMALLEST_SCALE))
 
     def _codes(self, latent: torch.Tensor) -> torch.Tensor:
         return ternary_codes(latent, THRESHOLD * latent.abs().max())
@@ -34,7 +40,7 @@ class TrainedTernaryQuantization(Quantizer):
         """Codes by the threshold, scale (W_n, W_p) [2, 1]."""
         return LowBit(self._codes(latent), self.scale.detach().view(2, 1), self.bits)
 
-    def forward(self, latent: torch.Tensor) -> torch.Tensor:
+    def quantize(self, latent: torch.Tensor) -> torch.Tensor:
         """The ternary weight; the extra term is zero in value and carries the latent weight's scaled gradient."""
         codes = self._codes(latent.detach())
         negative, positive = (codes < 0) * self.scale[0], (codes > 0) * self.scale[1]

@@ -36,6 +36,21 @@ def optimal_ternary(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return (scale / 2).to(weight.dtype), scale.to(weight.dtype)
 
 
+@register("twn_per_filter")
+class TernaryPerFilter(Quantizer):
+    """TWN with a threshold and a scale for each filter: a variant that the paper does not use."""
+
+    bits = 2
+
+    def lowbit(self, latent: torch.Tensor) -> LowBit:
+        """Codes by each filter's threshold, scale [1, F]."""
+        rows = latent.flatten(1)
+        codes = ternary_codes(rows, THRESHOLD * rows.abs().mean(1, keepdim=True))
+        kept = codes != 0
+        scale = (rows.abs() * kept).sum(1) / kept.sum(1).clamp(min=1)
+        return LowBit(codes.view_as(latent), scale.view(1, -1), self.bits)
+
+
 @register("twn")
 class TernaryWeightNetwork(Quantizer):
     """w in {-a, 0, a}: threshold D = 0.7 mean |W|, a = mean of the |W| above D, one D and a per tensor."""

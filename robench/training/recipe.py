@@ -20,6 +20,7 @@ class Recipe:
         architecture, quantizer: names in their registries; the first and last layer stay full precision.
         epochs, batch_size, learning_rate, weight_decay, momentum: of SGD with Nesterov momentum; the learning rate
             is the peak of one cycle.
+        full_precision: share of the epochs that come before the quantizer is switched on (the budget stays the same).
         warmup: share of the steps in which the learning rate rises to its peak, before a cosine to 0.
         crop: pixels of zero padding for random crops; flip: mirror at random.
         label_smoothing: in [0, 1).
@@ -41,6 +42,7 @@ class Recipe:
     batch_size: int = 256
     weight_decay: float = 5e-4
     momentum: float = 0.9
+    full_precision: float = 0.0
     warmup: float = 0.3
     crop: int = 4
     flip: bool = True

@@ -14,7 +14,7 @@ from robench.data.base import Dataset
 from robench.models import ARCHITECTURES
 from robench.models.classifier import Classifier
 from robench.models.layers import inner_layers
-from robench.quantizers.attach import after_step, attach
+from robench.quantizers.attach import after_step, attach, restart, set_active
 from robench.training.augment import augment
 from robench.training.recipe import Recipe
 
@@ -112,6 +112,10 @@ class Trainer:
     def _epoch(self, step_done: Callable[[], None]) -> Epoch:
         started = time.perf_counter()
         rng = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + self.done)
+        switch = round(self.recipe.full_precision * self.recipe.epochs)
+        set_active(self.model, self.done >= switch)
+        if switch and self.done == switch:
+            restart(self.model)
         order = torch.randperm(len(self.labels), generator=rng)
         self.model.train()
         total_loss, correct = 0.0, 0

@@ -48,7 +48,7 @@ def test_attack_reaches_the_optimum(seed: int, name: str, norm: str) -> None:
     assert ((after < 0) >= can_fall).all()  # whoever can fall, falls
     assert (after >= before - epsilon * dual - 1e-4).all()  # and no margin drops by more than the optimum
     survivors = before > epsilon * dual
-    torch.testing.assert_close(after[survivors], before[survivors] - epsilon * dual, rtol=0.02, atol=1e-3)
+    assert (before[survivors] - after[survivors] >= 0.98 * epsilon * dual).all()  # while those that stand lose it all
 
 
 @given(st.integers(0, 1000), st.floats(0, 0.5), st.sampled_from(["linf", "l2"]), st.sampled_from(["fgsm", "pgd"]))

@@ -38,7 +38,7 @@ DISTORTION_ROWS: dict[str, float | None] = {
     "ternary": None,
 }
 ARCHITECTURE_ROWS = {"resnet20", "resnet32", "resnet44", "resnet56"}
-QUANTIZER_ROWS = {"fp", "bc", "bwn", "twn", "ttq"}
+QUANTIZER_ROWS = {"fp", "bc", "bwn", "twn", "twn_per_filter", "ttq"}
 DATASET_ROWS = {"digits", "cifar10", "npz", "imagefolder"}
 
 
