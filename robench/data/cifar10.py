@@ -61,11 +61,12 @@ def _find(folder: Path, split: str) -> tuple[str, Images, Labels] | None:
     return None
 
 
-def _download() -> Path:
+def _download() -> None:
+    """Fetch the official archive into the cache, check it, unpack it."""
     import pooch
 
     try:
-        files = pooch.retrieve(
+        pooch.retrieve(
             URL,
             CHECKSUM,
             path=cache_dir(),
@@ -77,7 +78,6 @@ def _download() -> Path:
             "CIFAR-10 is not on this machine and could not be downloaded; "
             "give its folder with --data-dir or ROBENCH_DATA, or use --dataset digits."
         ) from error
-    return Path(files[0]).parents[1]
 
 
 @register("cifar10")
@@ -92,7 +92,9 @@ def cifar10(split: str, argument: str, data_dir: Path | None) -> Dataset:
         raise RobenchError(
             f"there is no CIFAR-10 {split} set in {data_dir}; it may hold cifar-10-batches-py/ or {FILES[split][0]}."
         )
-    found = found or _find(_download(), split)
-    assert found is not None
+    if found is None:
+        _download()
+        found = _find(cache_dir(), split)
+        assert found is not None
     source, images, labels = found
     return Dataset("cifar10", source, images, labels, CLASSES)

@@ -1,5 +1,11 @@
+import hashlib
 import pickle
+import tarfile
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -123,6 +129,38 @@ def test_cifar10_nowhere_is_one_sentence(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.delenv("ROBENCH_DATA", raising=False)
     monkeypatch.setattr(cifar10_module, "cache_dir", lambda: tmp_path)
     monkeypatch.setattr(cifar10_module, "URL", "http://127.0.0.1:9/cifar.tar.gz")
+    with pytest.raises(RobenchError, match="could not be downloaded; give its folder"):
+        load("cifar10")
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder that is served over HTTP, with CIFAR-10's archive expected in it."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
+        Thread(target=httpd.serve_forever, daemon=True).start()
+        monkeypatch.delenv("ROBENCH_DATA", raising=False)
+        monkeypatch.setattr(cifar10_module, "cache_dir", lambda: tmp_path / "cache")
+        monkeypatch.setattr(cifar10_module, "URL", f"http://127.0.0.1:{httpd.server_port}/cifar.tar.gz")
+        yield folder
+        httpd.shutdown()
+
+
+def test_cifar10_is_downloaded_checked_and_found_again(server: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_batches(server / "cifar-10-batches-py")
+    with tarfile.open(server / "cifar.tar.gz", "w:gz") as archive:
+        archive.add(server / "cifar-10-batches-py", "cifar-10-batches-py")
+    checksum = hashlib.md5((server / "cifar.tar.gz").read_bytes()).hexdigest()
+    monkeypatch.setattr(cifar10_module, "CHECKSUM", f"md5:{checksum}")
+    assert len(load("cifar10")) == 12
+    (server / "cifar.tar.gz").unlink()
+    assert len(load("cifar10")) == 12
+
+
+def test_a_page_instead_of_the_archive_is_one_sentence(server: Path) -> None:
+    (server / "cifar.tar.gz").write_text("<html>moved</html>")
     with pytest.raises(RobenchError, match="could not be downloaded; give its folder"):
         load("cifar10")
 
