@@ -112,11 +112,33 @@ def find(name: str, dataset: str) -> Path | None:
 
 
 def benchmarks(spec: str) -> list[str]:
-    """The data sets that a model was made for, as far as robench knows; the better-known one first."""
+    """The data sets that a model was made for; none are known of a model that is not the zoo's.
+
+    Raises:
+        RobenchError: the zoo has no such model.
+    """
+    if is_external(spec):
+        return []
     if (Path(spec) / "card.toml").is_file():
         return [read_card(Path(spec)).dataset]
     dataset, _, name = spec.rpartition("/")
-    return [known for known, models in names().items() if name in models and dataset in ("", known)]
+    found = [known for known, models in names().items() if name in models and dataset in ("", known)]
+    if not found:
+        raise unknown(spec, sorted({model for models in names().values() for model in models}))
+    return found
+
+
+def is_external(spec: str) -> bool:
+    """Whether a model is ``timm:NAME`` or a factory."""
+    return ":" in spec
+
+
+def unknown(spec: str, known: list[str]) -> RobenchError:
+    """The error for a name that no model has."""
+    return RobenchError(
+        f"no model is named {spec!r}; {did_you_mean(spec, known)} "
+        "Your own: timm:NAME, package.module:factory or path/to/file.py:factory."
+    )
 
 
 def load(spec: str, dataset: str, num_classes: int, checkpoint: Path | None = None) -> LoadedModel:
@@ -132,7 +154,7 @@ def load(spec: str, dataset: str, num_classes: int, checkpoint: Path | None = No
     Raises:
         RobenchError: no such model, or one that cannot be loaded.
     """
-    if ":" in spec:
+    if is_external(spec):
         if spec.startswith("timm:"):
             module = load_timm(spec.removeprefix("timm:"), num_classes, checkpoint)
         else:
@@ -145,11 +167,7 @@ def load(spec: str, dataset: str, num_classes: int, checkpoint: Path | None = No
         loaded = load_folder(Path(spec))
         return replace(loaded, card=replace(loaded.card, name=spec))
     if folder is None:
-        known = names()
-        raise RobenchError(
-            f"no model for {dataset} is named {spec!r}; {did_you_mean(spec, known.get(dataset, []))} "
-            "Your own: timm:NAME, package.module:factory or path/to/file.py:factory."
-        )
+        raise unknown(spec, names().get(dataset, []))
     return load_folder(folder)
 
 

@@ -78,9 +78,10 @@ def test_a_model_of_the_users_with_a_twin(here: Path) -> None:
         ),
         (["evaluate", "--model", "twn_resnet20", *QUICK, "--store", "file/s"], "name another file with --store"),
         (["evaluate", "--model", "twn_resnet20", *QUICK, "--publish"], "--publish adds whole suites"),
+        (["evaluate", "--model", "twn_resnet2"], "did you mean twn_resnet20"),
         (["leaderboard"], "there are no result cards"),
         (["train", "digits/nothing"], "no recipe is named"),
-        (["show", "nothing"], "no model for cifar10 is named"),
+        (["show", "nothing"], "no model is named"),
     ],
 )
 def test_bad_input_is_one_sentence_and_status_2(words: list[str], sentence: str, here: Path) -> None:
