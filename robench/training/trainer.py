@@ -19,6 +19,9 @@ from robench.training.augment import augment
 from robench.training.recipe import Recipe
 
 
+SCALE_RATE = 1e-3
+
+
 @dataclass(frozen=True)
 class Epoch:
     """What one epoch gave: mean training loss, training accuracy in [0, 1] (augmented images), wall seconds."""
@@ -145,7 +148,11 @@ class Trainer:
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Weights decay; biases, batch norm and quantizers' own scales do not, and the latter learn at a tenth."""
+    """Weights decay; biases, batch norm and quantizers' own scales do not.
+
+    A scale's gradient is a sum over all weights of its layer: at SGD's rates for weights, or a tenth of them, it
+    diverges (the smaller magnitude falls to its bound within an epoch), so that scales learn at a thousandth.
+    """
     weights, vectors, scales = [], [], []
     for name, parameter in model.named_parameters():
         if parameter.dim() > 1:
@@ -157,5 +164,5 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, An
     return [
         {"params": weights, "weight_decay": weight_decay},
         {"params": vectors, "weight_decay": 0.0},
-        {"params": scales, "weight_decay": 0.0, "lr_scale": 0.1},
+        {"params": scales, "weight_decay": 0.0, "lr_scale": SCALE_RATE},
     ]
