@@ -162,10 +162,10 @@ def load(spec: str, dataset: str, num_classes: int, checkpoint: Path | None = No
         return describe(module, spec)
     if checkpoint is not None:
         raise RobenchError(f"--checkpoint goes with timm:NAME or a factory; {spec} brings its own weights.")
-    folder = find(spec, dataset)
-    if folder is None and (Path(spec) / "card.toml").is_file():
+    if (Path(spec) / "card.toml").is_file():
         loaded = load_folder(Path(spec))
         return replace(loaded, card=replace(loaded.card, name=spec))
+    folder = find(spec, dataset)
     if folder is None:
         raise unknown(spec, names().get(dataset, []))
     return load_folder(folder)

@@ -19,7 +19,8 @@ class Blocked(nn.Module):
 
     def __init__(self, model: nn.Module, block: int | None = None) -> None:
         super().__init__()
-        self.model = model.eval()
+        self.model = model
+        self.eval()  # libraries put a model back into the mode that they found it in
         self.device = next((p.device for p in model.parameters()), torch.device("cpu"))
         self.block = block or BLOCK[self.device.type]
 

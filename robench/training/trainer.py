@@ -18,7 +18,6 @@ from robench.quantizers.attach import after_step, attach, restart, set_active
 from robench.training.augment import augment
 from robench.training.recipe import Recipe
 
-
 SCALE_RATE = 1e-3
 
 

@@ -66,6 +66,15 @@ def test_fgsm_is_torchattacks_fgsm(fp_digits: Subject, digits: Dataset) -> None:
     assert (ours != theirs).float().mean() < 1e-3  # the sign of a gradient of exactly or nearly zero
 
 
+def test_no_attack_touches_the_model(fp_digits: Subject, digits: Dataset) -> None:
+    x, y = to_pixels(digits.images[:64], torch.device("cpu")), torch.from_numpy(digits.labels[:64])
+    before = {name: tensor.clone() for name, tensor in fp_digits.model.state_dict().items()}
+    for name in ("pgd", "torchattacks:PGD"):
+        perturb(fp_digits.model, x, y, Condition("attack", name, 8 / 255, (("steps", 2),)), seed=0)
+        assert not any(module.training for module in fp_digits.model.modules())
+        assert all(torch.equal(before[key], tensor) for key, tensor in fp_digits.model.state_dict().items())
+
+
 def test_pgd_is_as_strong_as_torchattacks_pgd(fp_digits: Subject, digits: Dataset) -> None:
     x, y = to_pixels(digits.images[:64], torch.device("cpu")), torch.from_numpy(digits.labels[:64])
     epsilon = 24 / 255
