@@ -21,9 +21,7 @@ class Recipe:
         epochs, batch_size, learning_rate, weight_decay, momentum: of SGD with Nesterov momentum; the learning rate
             is the peak of one cycle.
         full_precision: share of the epochs that come before the quantizer is switched on (the budget stays the same).
-        warmup: share of the first cycle's steps in which the learning rate rises to its peak, before a cosine to 0.
-        restart_epochs: length of a second, shorter cycle at the end (0: none).
-        restart_rate: its first learning rate, as a share of the peak; from there a cosine to 0.
+        warmup: share of the steps in which the learning rate rises to its peak, before a cosine to 0.
         crop: pixels of zero padding for random crops; flip: mirror at random.
         label_smoothing: in [0, 1).
         mean, std: the normalisation inside the model, per channel, on the [0, 1] scale.
@@ -46,8 +44,6 @@ class Recipe:
     momentum: float = 0.9
     full_precision: float = 0.0
     warmup: float = 0.3
-    restart_epochs: int = 0
-    restart_rate: float = 0.25
     crop: int = 4
     flip: bool = True
     label_smoothing: float = 0.0

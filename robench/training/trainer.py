@@ -70,18 +70,14 @@ class Trainer:
             momentum=recipe.momentum,
             param_group_fn=lambda model: parameter_groups(model, recipe.weight_decay),
         )
-        restart = self.steps * recipe.restart_epochs
-        first = self.steps * recipe.epochs - restart
-        warmup = int(recipe.warmup * first)
+        total = self.steps * recipe.epochs
+        warmup = int(recipe.warmup * total)
         self.scheduler = CosineLRScheduler(
             self.optimizer,
-            t_initial=first - warmup,
+            t_initial=total - warmup,
             warmup_t=warmup,
             warmup_lr_init=recipe.learning_rate / 25,
             warmup_prefix=True,
-            cycle_mul=restart / (first - warmup) or 1.0,
-            cycle_decay=recipe.restart_rate,
-            cycle_limit=2 if restart else 1,
             t_in_epochs=False,
         )
         self.done = 0
