@@ -10,7 +10,6 @@ from robench.core.types import Condition
 from robench.corruptions import CORRUPTIONS
 from robench.corruptions.apply import corrupt
 from robench.data.base import Dataset
-from robench.distortions.apply import distorted
 from robench.runner import Subject, Task, measure, to_pixels
 
 EPSILON = 1 / 255
@@ -56,7 +55,7 @@ class TestDistortion:
         x = to_pixels(digits.images[:256], torch.device("cpu"))
 
         def run() -> torch.Tensor:
-            with torch.inference_mode(), distorted(twn_digits.model.model, "gaussian", 0.2, 0):
+            with torch.inference_mode():
                 return twn_digits.model(x)
 
         benchmark(run)
