@@ -1,5 +1,6 @@
 """From models, data and a suite to result cards: the plan, what is stored of it already, and the rest of the work."""
 
+import hashlib
 import os
 import platform
 import subprocess
@@ -73,7 +74,7 @@ def prepare(loaded: zoo.LoadedModel, data: Dataset, device: torch.device) -> Sub
         )
     if not logits.isfinite().all():
         raise RobenchError(f"{name} gives logits that are not finite on clean images; check its weights.")
-    guesses = logits.argmax(1).cpu().numpy().tobytes().hex()[:64]
+    guesses = hashlib.sha256(logits.argmax(1).cpu().numpy().tobytes()).hexdigest()
     fingerprint = f"{zoo.parameters_sha256(loaded.module)}:{guesses}:{PROTOCOL}"
     return Subject(loaded.card, model, _for_gradients(model, x), loaded.lowbit, fingerprint)
 

@@ -158,6 +158,24 @@ def test_auto_takes_the_models_own_data_set() -> None:
     assert "cifar10" in zoo.benchmarks("twn_resnet20")
 
 
+class Changed(torch.nn.Module):
+    """A zoo model whose code, not its weights, decides what it says of one image."""
+
+    def __init__(self, image: int) -> None:
+        super().__init__()
+        self.inner, self.image = robench.load_model("fp_resnet20", dataset="digits"), image
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        logits = self.inner(x)
+        return torch.where((torch.arange(len(x)) == self.image)[:, None], -logits, logits)
+
+
+@pytest.mark.parametrize("image", [0, 9, 63])
+def test_a_change_of_code_alone_makes_another_model(image: int, digits: Dataset) -> None:
+    before, after = (prepare(zoo.describe(Changed(i), "mine"), digits, torch.device("cpu")) for i in (-1, image))
+    assert before.fingerprint != after.fingerprint
+
+
 def test_another_models_measurements_are_never_taken(digits: Dataset) -> None:
     subjects = [
         prepare(zoo.load(name, "digits", 10), digits, torch.device("cpu")) for name in ("fp_resnet20", "bc_resnet20")
