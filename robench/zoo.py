@@ -97,7 +97,7 @@ def load_folder(folder: Path) -> LoadedModel:
         raise RobenchError(f"the weights file {path} is damaged: its sha256 is not the card's; fetch it again.")
     floats, lowbits = packing.load(path)
     state = floats | {name: lowbit.dequantize() for name, lowbit in lowbits.items()}
-    network = ARCHITECTURES[card.architecture](num_classes=card.num_classes)
+    network = ARCHITECTURES[card.architecture](num_classes=card.num_classes, **card.options)
     module = Classifier(network, card.mean, card.std)
     load_state(module, state, str(path))
     return LoadedModel(card, module.eval(), frozenset(name.removesuffix(".weight") for name in lowbits))

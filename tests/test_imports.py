@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "cards": LOW | {"store"},
     "report": LOW | {"cards", "stats"},
     "zoo": LOW | {"models", "quantizers"},
-    "training": LOW | {"data", "models", "quantizers", "zoo"},
+    "training": LOW | {"attacks", "data", "models", "quantizers", "zoo"},
     "runner": LOW | {"attacks", "checks", "corruptions", "data", "distortions", "models"},
     "evaluation": LOW | {"data", "models", "runner", "store", "zoo"},
     "api": LOW | {"data", "evaluation", "runner", "store", "suites", "zoo"},

@@ -20,6 +20,7 @@ results = Console()
 messages = Console(stderr=True)
 
 DataDir = Annotated[Path | None, typer.Option(help="Where CIFAR-10 is; else $ROBENCH_DATA, the cache, a download.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:

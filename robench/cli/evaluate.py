@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from robench.cli.app import DataDir, command, messages, results
+from robench.cli.app import DataDir, Device, command, messages, results
 from robench.core.errors import RobenchError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def evaluate(
     n_images: Annotated[int | None, typer.Option(help="The first N images; the suite's number by default.")] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images held at once; changes no score.")] = 256,
     seed: Annotated[int | None, typer.Option(help="Of all noise; the suite's by default.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     out: Annotated[Path, typer.Option(help="Folder for the result cards.")] = Path("runs"),
     store: Annotated[Path, typer.Option(help="SQLite file of measurements; a stopped run goes on from it.")] = Path(
         "runs/measurements.sqlite"

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from robench.cli.app import DataDir, command, messages, results
+from robench.cli.app import DataDir, Device, command, messages, results
 
 
 @command
@@ -14,19 +14,26 @@ def train(
     recipe: Annotated[str, typer.Argument(help="A shipped recipe such as digits/twn_resnet20, or a TOML file.")],
     out: Annotated[Path | None, typer.Option(help="Folder for the model; runs/RECIPE by default.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Instead of the recipe's; the name says so.")] = None,
+    hold_out: Annotated[int | None, typer.Option(min=0, help="Training images to judge each epoch by.")] = None,
+    twin: Annotated[Path | None, typer.Option(help="Run of the twin, to take full-precision epochs from.")] = None,
+    device: Device = "auto",
     data_dir: DataDir = None,
 ) -> None:
     """Train a model by a recipe; a stopped run goes on from its last epoch."""
     from robench.cli.progress import train_with_progress
+    from robench.evaluation import choose_device
     from robench.training.recipe import load_recipe
     from robench.training.ship import ship, start
 
     chosen = load_recipe(recipe)
-    changes = {name: value for name, value in (("epochs", epochs), ("seed", seed)) if value is not None}
-    chosen = replace(chosen, **changes)  # type: ignore[arg-type]
+    if seed is not None:
+        chosen = chosen.with_seed(seed)
+    chosen = replace(chosen, epochs=epochs or chosen.epochs)
+    if hold_out is not None:
+        chosen = replace(chosen, hold_out=hold_out)
     folder = out or Path("runs") / chosen.dataset / chosen.name
-    trainer = start(chosen, folder, data_dir)
+    trainer = start(chosen, folder, data_dir, choose_device(device), twin)
     train_with_progress(trainer, folder / "log.jsonl", messages)
     card = ship(trainer, folder, data_dir)
     test = card.training["test_accuracy"]

@@ -88,6 +88,7 @@ class ModelCard:
         name: as the user types it.
         dataset: the benchmark set it was made for; empty if unknown.
         architecture, quantizer: registry names where it is ours, else how it was given.
+        options: keyword arguments of the architecture, such as ``width``.
         bits: of a quantized weight; 32 for full precision.
         weights, stored_bytes: number of weights in convolutions and linear layers, and size of the file.
         sha256: of the weights file; of the parameters where there is no file.
@@ -100,6 +101,7 @@ class ModelCard:
     dataset: str = ""
     architecture: str = ""
     quantizer: str = "fp"
+    options: dict[str, float] = field(default_factory=dict)
     bits: int = 32
     num_classes: int = 0
     mean: tuple[float, ...] = (0.0,)

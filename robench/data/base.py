@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from robench.core.errors import RobenchError
+from robench.core.seeding import stream
 from robench.core.types import Images, Labels
 
 
@@ -59,6 +60,17 @@ class Dataset:
                 f"{self.name} ({self.source}) has {len(self)} images; ask for 1 to {len(self)}, not {n}."
             )
         return replace(self, images=self.images[:n], labels=self.labels[:n])
+
+    def split(self, n: int) -> tuple["Dataset", "Dataset | None"]:
+        """(the others, ``n`` images chosen at random, always the same ones); (all, None) for n = 0."""
+        if not n:
+            return self, None
+        if not 0 < n < len(self):
+            raise RobenchError(f"{self.name} ({self.source}) has {len(self)} images; {n} of them cannot be held out.")
+        order = stream(0, "hold out").permutation(len(self))
+        parts = (np.sort(part) for part in (order[n:], order[:n]))
+        rest, held_out = (replace(self, images=self.images[part], labels=self.labels[part]) for part in parts)
+        return rest, held_out
 
     @cached_property
     def fingerprint(self) -> str:

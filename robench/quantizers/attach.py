@@ -8,14 +8,22 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from robench.quantizers import QUANTIZERS
-from robench.quantizers.base import LowBit, Quantizer
+from robench.quantizers.base import LowBit, Quantizer, glorot_bound
 
 
-def attach(layers: Mapping[str, nn.Module], quantizer: str) -> None:
-    """Put the named quantizer on the weight of each layer, in place; from now on the layer computes with low bits."""
+def attach(layers: Mapping[str, nn.Module], quantizer: str, clip: float = 0.0) -> None:
+    """Put the named quantizer on the weight of each layer, in place; from now on the layer computes with low bits.
+
+    Args:
+        layers: convolutions and linear layers by name.
+        quantizer: a registered name.
+        clip: bound of the latent weights in units of each layer's Glorot bound; 0 leaves the rule's own.
+    """
     for layer in layers.values():
         assert isinstance(layer.weight, torch.Tensor)
         rule = QUANTIZERS[quantizer](layer.weight.detach())
+        if clip:
+            rule.bound = clip * glorot_bound(layer.weight)
         parametrize.register_parametrization(layer, "weight", rule)
 
 

@@ -39,14 +39,19 @@ class Quantizer(nn.Module, ABC):
         weight: the layer's weight at the start, from which a rule may take its own parameters.
 
     Attributes:
+        bits: of one stored weight.
+        projects: whether the layer trains at another weight than the one that is deployed.
         active: while False, the layer computes with its latent weight as it is.
+        bound: the latent weight is clipped to [-bound, bound] after each step; 0 leaves it free.
     """
 
     bits: ClassVar[int]
+    projects: ClassVar[bool] = False
 
     def __init__(self, weight: torch.Tensor) -> None:
         super().__init__()
         self.active = True
+        self.bound = 0.0
 
     @abstractmethod
     def lowbit(self, latent: torch.Tensor) -> LowBit | None:
@@ -66,7 +71,15 @@ class Quantizer(nn.Module, ABC):
 
     @torch.no_grad()
     def after_step(self, latent: torch.Tensor) -> None:
-        """Called with the latent weight after each optimizer step, for rules that bound it in place."""
+        """Called with the latent weight after each optimizer step; clips it to its bound, in place."""
+        if self.bound:
+            latent.clamp_(-self.bound, self.bound)
+
+
+def glorot_bound(weight: torch.Tensor) -> float:
+    """sqrt(1.5 / (fan_in + fan_out)) of a layer's weight, the scale of BinaryConnect's code."""
+    receptive_field = weight[0, 0].numel()
+    return float((1.5 / (receptive_field * (weight.shape[0] + weight.shape[1]))) ** 0.5)
 
 
 def per_filter_mean(values: torch.Tensor) -> torch.Tensor:

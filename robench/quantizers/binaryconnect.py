@@ -3,7 +3,7 @@
 import torch
 
 from robench.quantizers import register
-from robench.quantizers.base import LowBit, Quantizer
+from robench.quantizers.base import LowBit, Quantizer, glorot_bound
 
 
 def sign(weight: torch.Tensor) -> torch.Tensor:
@@ -20,19 +20,11 @@ class BinaryConnect(Quantizer):
     """
 
     bits = 1
-    bound: torch.Tensor
 
     def __init__(self, weight: torch.Tensor) -> None:
         super().__init__(weight)
-        receptive_field = weight[0, 0].numel()
-        fans = receptive_field * (weight.shape[0] + weight.shape[1])
-        self.register_buffer("bound", torch.tensor((1.5 / fans) ** 0.5))
+        self.bound = glorot_bound(weight)
 
     def lowbit(self, latent: torch.Tensor) -> LowBit:
         """Codes sgn(W), scale H [1, 1]."""
-        return LowBit(sign(latent), self.bound.view(1, 1), self.bits)
-
-    @torch.no_grad()
-    def after_step(self, latent: torch.Tensor) -> None:
-        """Clip W to [-H, H]."""
-        latent.clamp_(-self.bound, self.bound)
+        return LowBit(sign(latent), torch.full((1, 1), self.bound), self.bits)

@@ -50,4 +50,5 @@ class TrainedTernaryQuantization(Quantizer):
     @torch.no_grad()
     def after_step(self, latent: torch.Tensor) -> None:
         """Keep both magnitudes positive."""
+        super().after_step(latent)
         self.scale.clamp_(min=SMALLEST_SCALE)

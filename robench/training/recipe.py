@@ -1,7 +1,8 @@
 """A training recipe: data, not code."""
 
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
+from fractions import Fraction
 from pathlib import Path
 
 from robench.core.errors import RobenchError
@@ -16,19 +17,25 @@ class Recipe:
 
     Attributes:
         name: of the model that comes out.
-        dataset: its training split is used, whole.
+        dataset: its training split is used, but for the images that are held out.
         architecture, quantizer: names in their registries; the first and last layer stay full precision.
-        epochs, batch_size, learning_rate, weight_decay, momentum: of SGD with Nesterov momentum; the learning rate
-            is the peak of one cycle.
+        options: keyword arguments of the architecture, such as ``width``.
+        epochs, batch_size, learning_rate, weight_decay, momentum: of the optimizer; the learning rate is the peak of
+            one cycle.
+        optimizer: timm's name; "sgd" is SGD with Nesterov momentum.
         full_precision: share of the epochs that come before the quantizer is switched on (the budget stays the same).
+        clip: latent weights of quantized layers are clipped after each step to this many times the layer's Glorot
+            bound, sqrt(1.5 / (fan_in + fan_out)); 0 leaves them free.
+        adversarial: Linf budget of adversarial training, such as "8/255"; empty for none.
         warmup: share of the steps in which the learning rate rises to its peak, before a cosine to 0.
         crop: pixels of zero padding for random crops; flip: mirror at random.
         label_smoothing: in [0, 1).
         mean, std: the normalisation inside the model, per channel, on the [0, 1] scale.
         bf16: bfloat16 autocast for convolutions and linear layers.
+        hold_out: training images that are kept back and judged after each epoch, for choices between recipes.
         seed: of the initial weights, the order and the augmentation.
         twin: the full-precision model of the same recipe; empty for that one itself.
-        paper: the source of the quantizer.
+        paper: the source of the method.
     """
 
     name: str
@@ -39,18 +46,33 @@ class Recipe:
     learning_rate: float
     mean: list[float]
     std: list[float]
+    options: dict[str, float] = field(default_factory=dict)
     batch_size: int = 256
+    optimizer: str = "sgd"
     weight_decay: float = 5e-4
     momentum: float = 0.9
     full_precision: float = 0.0
+    clip: float = 0.0
+    adversarial: str = ""
     warmup: float = 0.3
     crop: int = 4
     flip: bool = True
     label_smoothing: float = 0.0
     bf16: bool = True
+    hold_out: int = 0
     seed: int = 0
     twin: str = ""
     paper: str = ""
+
+    @property
+    def epsilon(self) -> float:
+        """The budget of adversarial training on the [0, 1] pixel scale; 0 where there is none."""
+        return float(Fraction(self.adversarial or 0))
+
+    def with_seed(self, seed: int) -> "Recipe":
+        """The recipe with another seed; model and twin are named by it (``twn_resnet20_seed1``), but for seed 0."""
+        mark = f"_seed{seed}" if seed else ""
+        return replace(self, seed=seed, name=self.name + mark, twin=self.twin and self.twin + mark)
 
 
 def load_recipe(name: str) -> Recipe:
@@ -64,7 +86,9 @@ def load_recipe(name: str) -> Recipe:
     if not path.is_file():
         raise RobenchError(f"no recipe is named {name!r}; {did_you_mean(name, list(shipped))}")
     try:
-        return Recipe(**tomllib.loads(path.read_text()))
-    except (tomllib.TOMLDecodeError, TypeError) as error:
+        recipe = Recipe(**tomllib.loads(path.read_text()))
+        assert recipe.epsilon >= 0
+    except (tomllib.TOMLDecodeError, TypeError, ValueError, AssertionError) as error:
         known = ", ".join(field.name for field in fields(Recipe))
         raise RobenchError(f"the recipe {path} does not fit: {error}. Its keys may be: {known}.") from error
+    return recipe

@@ -15,17 +15,41 @@ from robench.models.layers import weighted_layers
 from robench.quantizers import QUANTIZERS, packing
 from robench.quantizers.attach import deploy
 from robench.training.recipe import Recipe
-from robench.training.trainer import Trainer
+from robench.training.trainer import BRANCH, Trainer
 
 
-def start(recipe: Recipe, folder: Path, data_dir: Path | None) -> Trainer:
-    """A trainer whose checkpoint is in ``folder``, going on where an earlier run of the same recipe stopped."""
+def start(
+    recipe: Recipe,
+    folder: Path,
+    data_dir: Path | None = None,
+    device: torch.device | None = None,
+    twin: Path | None = None,
+) -> Trainer:
+    """A trainer whose checkpoint is in ``folder``, going on where an earlier run of the same recipe stopped.
+
+    Args:
+        recipe: what to train.
+        folder: where its state, log and result go.
+        data_dir: where the data are.
+        device: where to compute; the CPU unless given.
+        twin: folder of a run whose recipe differs in the quantizer alone: its full-precision epochs are taken over.
+
+    Raises:
+        RobenchError: there is another run in a folder than this recipe needs.
+    """
     data = load_data(recipe.dataset, "train", data_dir)
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        return Trainer(recipe, data, folder / "checkpoint.pt")
+        trainer = Trainer(recipe, data, folder / "checkpoint.pt", device)
+        if twin is not None and not trainer.done:
+            trainer.branch(twin / BRANCH)
+            lines = (twin / "log.jsonl").read_text().splitlines(keepends=True)
+            (folder / "log.jsonl").write_text("".join(lines[: trainer.done]))
     except FileExistsError as error:
-        raise RobenchError(f"{folder} holds a run of another recipe; name another folder with --out.") from error
+        raise RobenchError(f"{error} holds a run of another recipe; name another folder.") from error
+    except FileNotFoundError as error:
+        raise RobenchError(f"there is no {error.filename}: let that run pass its full-precision epochs.") from error
+    return trainer
 
 
 def ship(trainer: Trainer, folder: Path, data_dir: Path | None) -> ModelCard:
@@ -37,7 +61,7 @@ def ship(trainer: Trainer, folder: Path, data_dir: Path | None) -> ModelCard:
     recipe = trainer.recipe
     network = trainer.model.network
     assert isinstance(network, torch.nn.Module)
-    floats, lowbits = deploy(network)
+    floats, lowbits = deploy(network.cpu())
     path = folder / "weights.safetensors"
     packing.save(
         path,
@@ -50,15 +74,17 @@ def ship(trainer: Trainer, folder: Path, data_dir: Path | None) -> ModelCard:
         dataset=recipe.dataset,
         architecture=recipe.architecture,
         quantizer=recipe.quantizer,
+        options=recipe.options,
         bits=QUANTIZERS[recipe.quantizer].bits,
-        num_classes=len(trainer.classes),
+        num_classes=len(trainer.data.classes),
         mean=tuple(recipe.mean),
         std=tuple(recipe.std),
         weights=sum(layer.weight.numel() for layer in weighted_layers(network).values()),
         stored_bytes=path.stat().st_size,
         sha256=zoo.sha256(path),
         twin=recipe.twin,
-        training=settings | {"source": trainer.source, "train_images": len(trainer.labels), "weights": "final epoch"},
+        training=settings
+        | {"source": trainer.data.source, "train_images": len(trainer.data), "weights": "final epoch"},
         paper=recipe.paper,
     )
     write_card(card, folder)

@@ -1,5 +1,6 @@
 """The training loop: one recipe in, a trained network out, a checkpoint an epoch."""
 
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -7,38 +8,57 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 from torch.nn.functional import cross_entropy
 
 from robench.data.base import Dataset
 from robench.models import ARCHITECTURES
 from robench.models.classifier import Classifier
 from robench.models.layers import inner_layers
-from robench.quantizers.attach import after_step, attach, restart, set_active
+from robench.quantizers.attach import after_step, attach, quantized, restart, set_active
+from robench.training import adversarial
 from robench.training.augment import augment
+from robench.training.optimizer import optimizer_and_schedule
 from robench.training.recipe import Recipe
 
-SCALE_RATE = 1e-3
+CHECKED = 256
+BRANCH = "full_precision.pt"
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch gave: mean training loss, training accuracy in [0, 1] (augmented images), wall seconds."""
+    """What one epoch gave.
+
+    Attributes:
+        number: from 1.
+        loss, accuracy: means over the augmented (and attacked) training images; accuracy in [0, 1].
+        seconds: wall time.
+        held_out: accuracy on the held-out images with the weights that are deployed; None where there are none.
+        projected: the same at the weights' projection, for a quantizer that trains there and deploys elsewhere.
+        robust: accuracy on a few training images under PGD-10, of adversarial training; None otherwise.
+    """
 
     number: int
     loss: float
     accuracy: float
     seconds: float
+    held_out: float | None = None
+    projected: float | None = None
+    robust: float | None = None
 
 
 def build(recipe: Recipe, num_classes: int) -> Classifier:
     """The recipe's untrained network, with its quantizer attached and its normalisation inside."""
     torch.manual_seed(recipe.seed)
-    network = ARCHITECTURES[recipe.architecture](num_classes=num_classes)
-    attach(inner_layers(network), recipe.quantizer)
+    network = ARCHITECTURES[recipe.architecture](num_classes=num_classes, **recipe.options)
+    attach(inner_layers(network), recipe.quantizer, recipe.clip)
     model = Classifier(network, recipe.mean, recipe.std)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return model
+
+
+def shared(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a recipe that decide its full-precision epochs."""
+    return {name: value for name, value in settings.items() if name not in ("name", "quantizer", "twin", "paper")}
 
 
 class Trainer:
@@ -46,41 +66,27 @@ class Trainer:
 
     Args:
         recipe: what to train.
-        data: the training split.
+        data: the training split; the images that the recipe holds out are taken from it.
         checkpoint: the file that holds the state; read at the start where it is there.
+        device: where to compute.
+
+    Raises:
+        FileExistsError: the checkpoint is of another recipe.
     """
 
-    def __init__(self, recipe: Recipe, data: Dataset, checkpoint: Path) -> None:
-        from timm.optim import create_optimizer_v2
-        from timm.scheduler import CosineLRScheduler
-
+    def __init__(self, recipe: Recipe, data: Dataset, checkpoint: Path, device: torch.device | None = None) -> None:
         self.recipe = recipe
         self.checkpoint = checkpoint
-        self.images = torch.from_numpy(data.images)
-        self.labels = torch.from_numpy(data.labels)
-        self.classes = data.classes
-        self.source = data.source
-        self.model = build(recipe, len(data.classes))
-        self.steps = max(len(data) // recipe.batch_size, 1)
-        self.optimizer = create_optimizer_v2(
-            self.model,
-            opt="sgd",
-            lr=recipe.learning_rate,
-            weight_decay=recipe.weight_decay,
-            momentum=recipe.momentum,
-            param_group_fn=lambda model: parameter_groups(model, recipe.weight_decay),
-        )
-        total = self.steps * recipe.epochs
-        warmup = int(recipe.warmup * total)
-        self.scheduler = CosineLRScheduler(
-            self.optimizer,
-            t_initial=total - warmup,
-            warmup_t=warmup,
-            warmup_lr_init=recipe.learning_rate / 25,
-            warmup_prefix=True,
-            t_in_epochs=False,
-        )
+        self.device = device or torch.device("cpu")
+        self.data, self.held_out = data.split(recipe.hold_out)
+        self.images = torch.from_numpy(self.data.images).to(self.device)
+        self.labels = torch.from_numpy(self.data.labels).to(self.device)
+        self.model = build(recipe, len(data.classes)).to(self.device)
+        self.steps = max(len(self.data) // recipe.batch_size, 1)
+        self.optimizer, self.scheduler = optimizer_and_schedule(self.model, recipe, self.steps)
+        self.switch = round(recipe.full_precision * recipe.epochs)
         self.done = 0
+        self.best_robust = 0.0
         if checkpoint.is_file():
             self._resume()
 
@@ -91,20 +97,47 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.done = state["done"]
+        self.best_robust = state["best_robust"]
+
+    def branch(self, checkpoint: Path) -> None:
+        """Take over the full-precision epochs of another run, whose recipe differs in the quantizer alone.
+
+        Both start from the same weights and see the same images until the quantizer is switched on.
+
+        Args:
+            checkpoint: its state at that epoch, which every run with such epochs leaves as ``full_precision.pt``.
+
+        Raises:
+            FileExistsError: it is of another recipe.
+        """
+        state = torch.load(checkpoint, weights_only=True)
+        ours, theirs = (shared(settings) for settings in (asdict(self.recipe), state["recipe"]))
+        if ours != theirs or state["done"] != self.switch:
+            raise FileExistsError(checkpoint)
+        self.model.load_state_dict(state["model"], strict=False)
+        self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": state["optimizer"]["state"]})
+        self.done = state["done"]
 
     def _save(self) -> None:
         state = {
             "recipe": asdict(self.recipe),
             "done": self.done,
+            "best_robust": self.best_robust,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
         }
         partial = self.checkpoint.with_suffix(".partial")
         torch.save(state, partial)
+        if self.done == self.switch:
+            shutil.copyfile(partial, self.checkpoint.with_name(BRANCH))
         partial.replace(self.checkpoint)
 
     def run(self, report: Callable[[Epoch], None], step_done: Callable[[], None] = lambda: None) -> Classifier:
-        """Train the epochs that are left and give the model; ``report`` hears of each epoch after it is on disk."""
+        """Train the epochs that are left and give the model; ``report`` hears of each epoch after it is on disk.
+
+        Raises:
+            RobenchError: adversarial training has overfitted catastrophically; the last sound epoch is on disk.
+        """
         while self.done < self.recipe.epochs:
             epoch = self._epoch(step_done)
             self._save()
@@ -114,9 +147,9 @@ class Trainer:
     def _epoch(self, step_done: Callable[[], None]) -> Epoch:
         started = time.perf_counter()
         rng = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + self.done)
-        switch = round(self.recipe.full_precision * self.recipe.epochs)
-        set_active(self.model, self.done >= switch)
-        if switch and self.done == switch:
+        torch.manual_seed(rng.initial_seed())  # for projections that draw
+        set_active(self.model, self.done >= self.switch)
+        if self.switch and self.done == self.switch:
             restart(self.model)
         order = torch.randperm(len(self.labels), generator=rng)
         self.model.train()
@@ -127,41 +160,53 @@ class Trainer:
             total_loss += loss
             correct += hits
             step_done()
+        self.model.eval()
+        held_out, projected = self._held_out()
+        robust = self._robust()
         self.done += 1
         seen = self.steps * min(self.recipe.batch_size, len(self.labels))
-        return Epoch(self.done, total_loss / self.steps, correct / seen, time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        return Epoch(self.done, total_loss / self.steps, correct / seen, seconds, held_out, projected, robust)
 
     def _step(self, chosen: torch.Tensor, number: int, rng: torch.Generator) -> tuple[float, int]:
+        recipe = self.recipe
         self.scheduler.step_update(number)
-        images = augment(self.images[chosen], self.recipe.crop, self.recipe.flip, rng)
+        images = augment(self.images[chosen], recipe.crop, recipe.flip, rng)
         pixels = images.to(memory_format=torch.channels_last).float() / 255
         labels = self.labels[chosen]
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bf16):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=recipe.bf16):
+            if recipe.epsilon:
+                pixels = adversarial.perturb(self.model, pixels, labels, recipe.epsilon, rng)
             logits = self.model(pixels)
-        loss = cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing)
+        loss = cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
         after_step(self.model)
         return loss.item(), int((logits.argmax(1) == labels).sum())
 
+    def _held_out(self) -> tuple[float | None, float | None]:
+        if self.held_out is None:
+            return None, None
+        deployed = accuracy(self.model, self.held_out, self.device)
+        rules = [rule for _, rule, _ in quantized(self.model) if rule.projects]
+        for rule in rules:
+            rule.train()
+        return deployed, accuracy(self.model, self.held_out, self.device) if rules else None
 
-def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Weights decay; biases, batch norm and quantizers' own scales do not.
+    def _robust(self) -> float | None:
+        if not self.recipe.epsilon:
+            return None
+        pixels = self.images[:CHECKED].float() / 255
+        robust = adversarial.robust_accuracy(self.model, pixels, self.labels[:CHECKED], self.recipe.epsilon)
+        adversarial.check(robust, self.best_robust, self.done + 1)
+        self.best_robust = max(robust, self.best_robust)
+        return robust
 
-    A scale's gradient is a sum over all weights of its layer: at SGD's rates for weights, or a tenth of them, it
-    diverges (the smaller magnitude falls to its bound within an epoch), so that scales learn at a thousandth.
-    """
-    weights, vectors, scales = [], [], []
-    for name, parameter in model.named_parameters():
-        if parameter.dim() > 1:
-            weights.append(parameter)
-        elif ".parametrizations." in name:
-            scales.append(parameter)
-        else:
-            vectors.append(parameter)
-    return [
-        {"params": weights, "weight_decay": weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
-        {"params": scales, "weight_decay": 0.0, "lr_scale": SCALE_RATE},
-    ]
+
+def accuracy(model: Classifier, data: Dataset, device: torch.device) -> float:
+    """Share of the images that are classified right."""
+    images, labels = (torch.from_numpy(array).to(device) for array in (data.images, data.labels))
+    with torch.inference_mode():
+        guesses = torch.cat([model(part.float() / 255).argmax(1) for part in images.split(512)])
+    return float((guesses == labels).float().mean())

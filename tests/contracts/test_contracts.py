@@ -37,8 +37,16 @@ DISTORTION_ROWS: dict[str, float | None] = {
     "sign": None,
     "ternary": None,
 }
-ARCHITECTURE_ROWS = {"resnet20", "resnet32", "resnet44", "resnet56"}
-QUANTIZER_ROWS = {"fp", "bc", "bwn", "twn", "twn_per_filter", "ttq"}
+ARCHITECTURE_ROWS: dict[str, dict[str, float]] = {
+    "resnet20": {},
+    "resnet32": {},
+    "resnet44": {},
+    "resnet56": {},
+    "binary_resnet20": {},
+    "convnet": {"width": 0.125},
+}
+PROJECTION_ROWS = {"tr_sign", "tr_round", "tr_power", "tr_stochm3"}
+QUANTIZER_ROWS = {"fp", "bc", "bwn", "twn", "twn_per_filter", "ttq"} | PROJECTION_ROWS
 DATASET_ROWS = {"digits", "cifar10", "npz", "imagefolder"}
 
 
@@ -113,7 +121,7 @@ def test_distortion_changes_full_precision_weights_and_is_seeded(name: str, fp_d
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_architecture_gives_logits_and_has_inner_layers(name: str) -> None:
-    model = ARCHITECTURES[name](num_classes=4).eval()
+    model = ARCHITECTURES[name](num_classes=4, **ARCHITECTURE_ROWS[name]).eval()
     with torch.inference_mode():
         assert model(torch.rand(2, 3, 32, 32)).shape == (2, 4)
     assert inner_layers(model)
@@ -128,7 +136,7 @@ class TestQuantizer:
 
     def test_deploys_what_it_computes(self, name: str) -> None:
         weight = torch.randn(6, 4, 3, 3, generator=torch.Generator().manual_seed(0))
-        rule = QUANTIZERS[name](weight)
+        rule = QUANTIZERS[name](weight).eval()
         lowbit = rule.lowbit(weight)
         deployed = weight if lowbit is None else lowbit.dequantize()
         assert torch.equal(deployed, rule(weight).detach())

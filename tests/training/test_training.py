@@ -11,7 +11,7 @@ from robench.data.load import load
 from robench.training.augment import augment
 from robench.training.recipe import RECIPES, Recipe, load_recipe
 from robench.training.ship import ship, start
-from robench.training.trainer import Epoch, Trainer
+from robench.training.trainer import BRANCH, Epoch, Trainer
 
 
 @pytest.fixture(scope="module")
@@ -111,3 +111,60 @@ def test_augmentation_shifts_and_mirrors_whole_images() -> None:
         for part in [padded[:, down : down + 8, right : right + 8]]
     }
     assert {tuple(result.flatten().tolist()) for result in results} == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "reported"),
+    [
+        ({"hold_out": 32}, {"held_out"}),
+        ({"hold_out": 32, "quantizer": "tr_stochm3"}, {"held_out", "projected"}),
+        ({"quantizer": "fp", "adversarial": "2/255"}, {"robust"}),
+    ],
+)
+def test_a_resumed_run_of_any_kind_ends_at_the_same_weights(
+    changes: dict, reported: set[str], recipe: Recipe, data: Dataset, tmp_path: Path
+) -> None:
+    recipe = replace(recipe, full_precision=0.0, architecture="convnet", options={"width": 0.0625}, **changes)
+    epochs: list[Epoch] = []
+    whole = Trainer(recipe, data, tmp_path / "whole.pt")
+    whole.run(epochs.append)
+    for name in ("held_out", "projected", "robust"):
+        assert all((getattr(epoch, name) is not None) == (name in reported) for epoch in epochs)
+    with pytest.raises(InterruptedError):
+        Trainer(recipe, data, tmp_path / "killed.pt").run(lambda epoch: (_ for _ in ()).throw(InterruptedError))
+    resumed = Trainer(recipe, data, tmp_path / "killed.pt")
+    resumed.run(lambda epoch: None)
+    first, second = weights(whole), weights(resumed)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize("quantizer", ["twn", "ttq"])
+def test_a_run_that_branches_off_its_twin_ends_where_a_run_of_its_own_does(
+    quantizer: str, recipe: Recipe, data: Dataset, tmp_path: Path
+) -> None:
+    recipe = replace(recipe, quantizer=quantizer, epochs=2, full_precision=0.5)
+    alone = Trainer(recipe, data, tmp_path / "alone.pt")
+    alone.run(lambda epoch: None)
+    (tmp_path / "fp").mkdir()
+    Trainer(replace(recipe, name="fp", quantizer="fp"), data, tmp_path / "fp" / "c.pt").run(lambda epoch: None)
+    branch = Trainer(recipe, data, tmp_path / "branch.pt")
+    branch.branch(tmp_path / "fp" / BRANCH)
+    assert branch.done == 1
+    branch.run(lambda epoch: None)
+    first, second = weights(alone), weights(branch)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    with pytest.raises(FileExistsError):
+        Trainer(replace(recipe, seed=1), data, tmp_path / "other.pt").branch(tmp_path / "fp" / BRANCH)
+
+
+def test_held_out_images_are_not_trained_on(recipe: Recipe, data: Dataset, tmp_path: Path) -> None:
+    trainer = Trainer(replace(recipe, hold_out=32), data, tmp_path / "c.pt")
+    together = torch.cat([trainer.images, torch.from_numpy(trainer.held_out.images)])
+    assert len(trainer.images) == 224
+    assert sorted(map(hash, map(bytes, together.numpy()))) == sorted(map(hash, map(bytes, data.images)))
+
+
+def test_a_seed_is_in_the_names_of_model_and_twin(recipe: Recipe) -> None:
+    other = recipe.with_seed(2)
+    assert (other.name, other.twin, other.seed) == ("ttq_resnet20_seed2", "fp_resnet20_seed2", 2)
+    assert recipe.with_seed(0) == recipe
