@@ -9,14 +9,17 @@ from typing import Any
 import torch
 from torch import nn
 
+from robench import hub
 from robench.core.errors import RobenchError
 from robench.core.registry import did_you_mean
 from robench.core.types import ModelCard
 from robench.models import ARCHITECTURES
 from robench.models.classifier import Classifier
-from robench.models.external import load_factory, load_state, load_timm
+from robench.models.external import create_timm, load_factory, load_state, load_timm
 from robench.models.layers import weighted_layers
 from robench.quantizers import packing
+
+CODE = "model.py"
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,10 +100,25 @@ def load_folder(folder: Path) -> LoadedModel:
         raise RobenchError(f"the weights file {path} is damaged: its sha256 is not the card's; fetch it again.")
     floats, lowbits = packing.load(path)
     state = floats | {name: lowbit.dequantize() for name, lowbit in lowbits.items()}
-    network = ARCHITECTURES[card.architecture](num_classes=card.num_classes, **card.options)
-    module = Classifier(network, card.mean, card.std)
+    module = build(card, folder)
     load_state(module, state, str(path))
     return LoadedModel(card, module.eval(), frozenset(name.removesuffix(".weight") for name in lowbits))
+
+
+def build(card: ModelCard, folder: Path) -> nn.Module:
+    """The model of a card without its weights: pixels in, logits out.
+
+    The card's architecture is a registered name, ``timm:NAME``, ``package.module:factory`` or ``model.py:factory``, a
+    file in the same folder; a factory brings its own normalisation.
+    """
+    if card.architecture.startswith("timm:"):
+        network = create_timm(card.architecture.removeprefix("timm:"), card.num_classes)
+    elif ":" in card.architecture:
+        spec = f"{folder}/{card.architecture}" if card.architecture.startswith(CODE) else card.architecture
+        return load_factory(spec, None)
+    else:
+        network = ARCHITECTURES[card.architecture](num_classes=card.num_classes, **card.options)
+    return Classifier(network, card.mean, card.std)
 
 
 def find(name: str, dataset: str) -> Path | None:
@@ -117,6 +135,8 @@ def benchmarks(spec: str) -> list[str]:
     Raises:
         RobenchError: the zoo has no such model.
     """
+    if spec.startswith(hub.PREFIX):
+        return [read_card(hub.fetch_model(spec)[0]).dataset]
     if is_external(spec):
         return []
     if (Path(spec) / "card.toml").is_file():
@@ -137,7 +157,7 @@ def unknown(spec: str, known: list[str]) -> RobenchError:
     """The error for a name that no model has."""
     return RobenchError(
         f"no model is named {spec!r}; {did_you_mean(spec, known)} "
-        "Your own: timm:NAME, package.module:factory or path/to/file.py:factory."
+        "Your own: hf:OWNER/NAME, timm:NAME, package.module:factory or path/to/file.py:factory."
     )
 
 
@@ -146,7 +166,8 @@ def load(spec: str, dataset: str, num_classes: int, checkpoint: Path | None = No
 
     Args:
         spec: a zoo model (``twn_resnet20``, ``digits/twn_resnet20``), a folder that ``robench train`` wrote,
-            ``timm:NAME``, ``package.module:factory`` or ``path/to/file.py:factory``.
+            ``hf:OWNER/NAME[@REVISION]`` (such a folder on the Hugging Face Hub), ``timm:NAME``,
+            ``package.module:factory`` or ``path/to/file.py:factory``.
         dataset: which of the zoo's models a bare name means.
         num_classes: of the data; a timm model is built for it.
         checkpoint: weights for a timm model or a factory's.
@@ -154,6 +175,8 @@ def load(spec: str, dataset: str, num_classes: int, checkpoint: Path | None = No
     Raises:
         RobenchError: no such model, or one that cannot be loaded.
     """
+    if spec.startswith(hub.PREFIX):
+        return load_from_hub(spec)
     if is_external(spec):
         if spec.startswith("timm:"):
             module = load_timm(spec.removeprefix("timm:"), num_classes, checkpoint)
@@ -169,6 +192,20 @@ def load(spec: str, dataset: str, num_classes: int, checkpoint: Path | None = No
     if folder is None:
         raise unknown(spec, names().get(dataset, []))
     return load_folder(folder)
+
+
+def load_from_hub(spec: str) -> LoadedModel:
+    """A model folder on the Hugging Face Hub; its code, if it has any, is not run.
+
+    Raises:
+        RobenchError: it cannot be had, is damaged, or needs code of its own.
+    """
+    folder, source = hub.fetch_model(spec)
+    architecture = read_card(folder).architecture
+    if ":" in architecture and not architecture.startswith("timm:"):
+        raise RobenchError(f"{spec} needs code of its own ({architecture}), which is not run; fetch and read it first.")
+    loaded = load_folder(folder)
+    return replace(loaded, card=replace(loaded.card, name=spec, source=source))
 
 
 def describe(module: nn.Module, name: str) -> LoadedModel:

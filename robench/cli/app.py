@@ -23,7 +23,7 @@ DataDir = Annotated[Path | None, typer.Option(help="Where CIFAR-10 is; else $ROB
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 
 
-def command(function: Callable[..., None]) -> Callable[..., None]:
+def command(function: Callable[..., None], group: typer.Typer = app) -> Callable[..., None]:
     """Register a command whose RobenchErrors become one sentence and status 2, and whose Ctrl-C becomes status 130."""
 
     @wraps(function)
@@ -37,7 +37,7 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
             messages.print("stopped; what was finished is kept, and the same command goes on from there.")
             raise typer.Exit(130) from None
 
-    app.command(name=function.__name__.rstrip("_"))(guarded)
+    group.command(name=function.__name__.rstrip("_"))(guarded)
     return guarded
 
 

@@ -13,6 +13,7 @@ class What(StrEnum):
     """What can be listed."""
 
     models = "models"
+    architectures = "architectures"
     quantizers = "quantizers"
     corruptions = "corruptions"
     attacks = "attacks"
@@ -65,6 +66,12 @@ def _models() -> list[tuple[str, str]]:
     return found
 
 
+def _architectures() -> list[tuple[str, str]]:
+    from robench.models import ARCHITECTURES
+
+    return [(name, _first_line(ARCHITECTURES[name])) for name in ARCHITECTURES]
+
+
 def _quantizers() -> list[tuple[str, str]]:
     from robench.quantizers import QUANTIZERS
 
@@ -107,6 +114,7 @@ def _suites() -> list[tuple[str, str]]:
 
 LISTS = {
     What.models: _models,
+    What.architectures: _architectures,
     What.quantizers: _quantizers,
     What.corruptions: _corruptions,
     What.attacks: _attacks,

@@ -3,7 +3,8 @@
 import robench.cli.evaluate
 import robench.cli.leaderboard
 import robench.cli.listing
-import robench.cli.train  # noqa: F401 (each module registers its commands)
+import robench.cli.train
+import robench.cli.zoo  # noqa: F401 (each module registers its commands)
 from robench.cli.app import app
 
 __all__ = ["app"]

@@ -23,6 +23,7 @@ def train(
     """Train a model by a recipe; a stopped run goes on from its last epoch."""
     from robench.cli.progress import train_with_progress
     from robench.evaluation import choose_device
+    from robench.shipping import score
     from robench.training.recipe import load_recipe
     from robench.training.ship import ship, start
 
@@ -36,5 +37,4 @@ def train(
     trainer = start(chosen, folder, data_dir, choose_device(device), twin)
     train_with_progress(trainer, folder / "log.jsonl", messages)
     card = ship(trainer, folder, data_dir)
-    test = card.training["test_accuracy"]
-    results.print(f"{card.name}: {test}\nModel: {folder}", soft_wrap=True, highlight=False)
+    results.print(f"{card.name}: {score(card)}\nModel: {folder}", soft_wrap=True, highlight=False)

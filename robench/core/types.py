@@ -91,10 +91,13 @@ class ModelCard:
         options: keyword arguments of the architecture, such as ``width``.
         bits: of a quantized weight; 32 for full precision.
         weights, stored_bytes: number of weights in convolutions and linear layers, and size of the file.
+        bits_per_weight: of the whole file: 8 stored_bytes / weights.
         sha256: of the weights file; of the parameters where there is no file.
         twin: name of the full-precision model with the same architecture and training; empty if there is none.
         training: how it was made (recipe, epochs, data, seed), free-form.
+        test: clean accuracy as it was shipped: correct, total, source and fingerprint of the images.
         paper: source of the method.
+        source: where the weights come from, with the revision; empty if they were trained by the recipe.
     """
 
     name: str
@@ -108,10 +111,13 @@ class ModelCard:
     std: tuple[float, ...] = (1.0,)
     weights: int = 0
     stored_bytes: int = 0
+    bits_per_weight: float = 0.0
     sha256: str = ""
     twin: str = ""
     training: dict[str, Any] = field(default_factory=dict)
+    test: dict[str, Any] = field(default_factory=dict)
     paper: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True)

@@ -58,17 +58,22 @@ def read_checkpoint(path: Path) -> dict[str, torch.Tensor]:
     return {name.removeprefix("module."): tensor for name, tensor in state.items()}
 
 
-def load_timm(name: str, num_classes: int, checkpoint: Path | None) -> nn.Module:
-    """A timm model behind its own normalisation; pretrained weights unless a checkpoint is given."""
+def create_timm(name: str, num_classes: int, *, pretrained: bool = False) -> Any:
+    """A network of timm's, untrained unless ``pretrained``."""
     timm = import_optional("timm")
     if name not in timm.list_models():
         raise RobenchError(f"timm has no model {name!r}; {did_you_mean(name, timm.list_models())}")
     try:
-        network = timm.create_model(name, pretrained=checkpoint is None, num_classes=num_classes)
+        return timm.create_model(name, pretrained=pretrained, num_classes=num_classes)
     except (OSError, RuntimeError, ValueError) as error:
         raise RobenchError(
             f"the pretrained weights of timm:{name} could not be fetched; give a file with --checkpoint."
         ) from error
+
+
+def load_timm(name: str, num_classes: int, checkpoint: Path | None) -> nn.Module:
+    """A timm model behind its own normalisation; pretrained weights unless a checkpoint is given."""
+    network = create_timm(name, num_classes, pretrained=checkpoint is None)
     if checkpoint is not None:
         load_state(network, read_checkpoint(checkpoint), str(checkpoint))
     return Classifier(network, network.pretrained_cfg["mean"], network.pretrained_cfg["std"])

@@ -11,6 +11,8 @@ from safetensors.torch import save_file
 from robench.core.errors import RobenchError
 from robench.quantizers.base import LowBit
 
+SMALLEST_GROUP = 8
+
 
 def pack(codes: torch.Tensor, bits: int) -> torch.Tensor:
     """int8 codes [F, ...] in {-1, 0, +1} -> uint8 [F, bytes]; rows are flattened and padded to whole bytes.
@@ -32,6 +34,22 @@ def unpack(packed: torch.Tensor, bits: int, shape: tuple[int, ...]) -> torch.Ten
         high, low = stored[:, 0::2], stored[:, 1::2]
         codes = (2 * high + low - 1) * (1 - high * low)
     return torch.from_numpy(codes.reshape(shape))
+
+
+def recognise(weight: torch.Tensor) -> LowBit | None:
+    """The low-bit form of a float32 weight [F, ...] that holds low-bit values already; None where it does not.
+
+    Per tensor or per filter, all negative weights must share one magnitude and all positive ones another (or the same).
+    """
+    codes = weight.sign().to(torch.int8)
+    for rows in (weight.reshape(1, -1), weight.flatten(1)):
+        scale = torch.stack([(-rows).amax(1), rows.amax(1)]).clamp(min=0)
+        if torch.equal(scale[0], scale[1]) or not (codes < 0).any():
+            scale = scale[1:]
+        lowbit = LowBit(codes, scale, 2 if (codes == 0).any() else 1)
+        if rows.shape[1] >= SMALLEST_GROUP and torch.equal(lowbit.dequantize(), weight):
+            return lowbit
+    return None
 
 
 def save(path: Path, floats: dict[str, torch.Tensor], lowbits: dict[str, LowBit]) -> None:

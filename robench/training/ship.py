@@ -3,19 +3,17 @@
 from dataclasses import asdict
 from pathlib import Path
 
-import tomli_w
 import torch
 
-from robench import zoo
+from robench import shipping
 from robench.core.errors import RobenchError
 from robench.core.types import ModelCard
 from robench.data.load import load as load_data
-from robench.models.blocked import Blocked
-from robench.models.layers import weighted_layers
-from robench.quantizers import QUANTIZERS, packing
 from robench.quantizers.attach import deploy
 from robench.training.recipe import Recipe
 from robench.training.trainer import BRANCH, Trainer
+
+CARD_FIELDS = ("name", "dataset", "architecture", "quantizer", "options", "twin", "paper")
 
 
 def start(
@@ -52,58 +50,29 @@ def start(
     return trainer
 
 
-def ship(trainer: Trainer, folder: Path, data_dir: Path | None) -> ModelCard:
-    """Write weights.safetensors and card.toml, load them again, and measure clean accuracy on the test set.
+def ship(trainer: Trainer, folder: Path, data_dir: Path | None = None) -> ModelCard:
+    """Write the trained model, by its final epoch's weights, as a folder of the zoo, and measure its clean accuracy.
 
     Returns:
         The model card that was written.
     """
-    recipe = trainer.recipe
+    recipe, data = trainer.recipe, trainer.data
     network = trainer.model.network
     assert isinstance(network, torch.nn.Module)
     floats, lowbits = deploy(network.cpu())
-    path = folder / "weights.safetensors"
-    packing.save(
-        path,
-        {f"network.{name}": tensor for name, tensor in floats.items()},
-        {f"network.{name}": lowbit for name, lowbit in lowbits.items()},
-    )
-    settings = {name: value for name, value in asdict(recipe).items() if name not in ("name", "twin", "paper")}
+    hidden = (*CARD_FIELDS, "mean", "std")
+    settings = {name: value for name, value in asdict(recipe).items() if name not in hidden}
     card = ModelCard(
-        name=recipe.name,
-        dataset=recipe.dataset,
-        architecture=recipe.architecture,
-        quantizer=recipe.quantizer,
-        options=recipe.options,
-        bits=QUANTIZERS[recipe.quantizer].bits,
-        num_classes=len(trainer.data.classes),
+        **{name: getattr(recipe, name) for name in CARD_FIELDS},
+        num_classes=len(data.classes),
         mean=tuple(recipe.mean),
         std=tuple(recipe.std),
-        weights=sum(layer.weight.numel() for layer in weighted_layers(network).values()),
-        stored_bytes=path.stat().st_size,
-        sha256=zoo.sha256(path),
-        twin=recipe.twin,
-        training=settings
-        | {"source": trainer.data.source, "train_images": len(trainer.data), "weights": "final epoch"},
-        paper=recipe.paper,
+        training=settings | {"source": data.source, "train_images": len(data), "weights": "final epoch"},
     )
-    write_card(card, folder)
-    card.training["test_accuracy"] = clean_accuracy(folder, data_dir)
-    write_card(card, folder)
-    return card
-
-
-def write_card(card: ModelCard, folder: Path) -> None:
-    """Write card.toml."""
-    (folder / "card.toml").write_text(tomli_w.dumps(asdict(card)))
-
-
-def clean_accuracy(folder: Path, data_dir: Path | None) -> str:
-    """Accuracy of the shipped model on its test set, in words that name the images."""
-    loaded = zoo.load_folder(folder)
-    data = load_data(loaded.card.dataset, "test", data_dir)
-    model = Blocked(loaded.module)
-    with torch.inference_mode():
-        guesses = torch.cat([model(part.float() / 255).argmax(1) for part in torch.from_numpy(data.images).split(512)])
-    correct = int((guesses == torch.from_numpy(data.labels)).sum())
-    return f"{correct}/{len(data)} = {correct / len(data):.2%} on {data.name} ({data.source})"
+    return shipping.ship(
+        folder,
+        card,
+        {f"network.{name}": tensor for name, tensor in floats.items()},
+        {f"network.{name}": lowbit for name, lowbit in lowbits.items()},
+        load_data(recipe.dataset, "test", data_dir),
+    )

@@ -1,0 +1,107 @@
+"""robench zoo add, robench zoo verify."""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from robench.cli.app import DataDir, app, command, messages, results
+from robench.core.errors import RobenchError
+
+group = typer.Typer(help="Add a model to the zoo, or verify the models that are in it.", no_args_is_help=True)
+app.add_typer(group, name="zoo")
+zoo_command = partial(command, group=group)
+ZOO = Path("zoo")
+
+
+@zoo_command
+def add(
+    name: Annotated[str, typer.Argument(help="The model's name in the zoo, such as twn_resnet20.")],
+    checkpoint: Annotated[str, typer.Option(help="safetensors or torch file, or hf:OWNER/NAME[@REVISION]/FILE.")],
+    architecture: Annotated[
+        str, typer.Option(help="A registered name, timm:NAME, package.module:factory or path/to/file.py:factory.")
+    ],
+    dataset: Annotated[str, typer.Option(help="The data set it was made for.")] = "cifar10",
+    quantizer: Annotated[str, typer.Option(help="How its inner weights were quantized.")] = "fp",
+    option: Annotated[list[str], typer.Option(help="Of the architecture, such as width=0.25.")] = [],  # noqa: B006
+    mean: Annotated[str, typer.Option(help="Normalisation per channel on the [0, 1] scale.")] = "0",
+    std: Annotated[str, typer.Option(help="Likewise.")] = "1",
+    twin: Annotated[str, typer.Option(help="Its full-precision twin in the zoo.")] = "",
+    paper: Annotated[str, typer.Option(help="The source of the method.")] = "",
+    training: Annotated[str, typer.Option(help="How it was trained, in words.")] = "",
+    zoo: Annotated[Path, typer.Option(help="The folder of the zoo.")] = ZOO,
+    data_dir: DataDir = None,
+) -> None:
+    """Make a folder of the zoo from a checkpoint: checked, packed, measured, with its card."""
+    from robench import shipping
+    from robench.core.types import ModelCard
+    from robench.hub import fetch_checkpoint
+    from robench.zoo import CODE
+
+    path, source = fetch_checkpoint(checkpoint)
+    file, _, factory = architecture.rpartition(":")
+    code = Path(file) if file.endswith(".py") else None
+    card = ModelCard(
+        name=name,
+        dataset=dataset,
+        architecture=f"{CODE}:{factory}" if code else architecture,
+        options=dict(_option(text) for text in option),
+        quantizer=quantizer,
+        mean=_numbers(mean, "--mean"),
+        std=_numbers(std, "--std"),
+        twin=twin,
+        paper=paper,
+        training={"notes": training} if training else {},
+        source=source,
+    )
+    folder = zoo / dataset / name
+    card = shipping.add(card, path, folder, code=code, data_dir=data_dir)
+    results.print(f"{name}: {shipping.score(card)}; {card.bits} bit, {card.bits_per_weight} bits per weight in all")
+    results.print(
+        f"Commit {folder}, and publish it: robench evaluate --model {dataset}/{name} --publish", soft_wrap=True
+    )
+
+
+@zoo_command
+def verify(
+    models: Annotated[list[str] | None, typer.Argument(help="Such as digits/twn_resnet20; all by default.")] = None,
+    zoo: Annotated[Path | None, typer.Option(help="The folder of the zoo; the one in use by default.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Check models of the zoo: checksum, architecture, bits, twin, and clean accuracy where the images are here."""
+    from robench import shipping
+    from robench import zoo as zoo_room
+
+    root = zoo or zoo_room.root()
+    folders = [root / model for model in models] if models else sorted(p.parent for p in root.glob("*/*/card.toml"))
+    if not folders:
+        raise RobenchError(f"there is no model in {root}; name the folder with --zoo.")
+    table = Table(box=None, pad_edge=False)
+    for title in ("model", "", "clean accuracy in its card"):
+        table.add_column(title)
+    failed = 0
+    for folder in folders:
+        messages.print(f"{folder.parent.name}/{folder.name}", highlight=False)
+        wrong, accuracy = shipping.verify(folder, data_dir)
+        failed += bool(wrong)
+        table.add_row(f"{folder.parent.name}/{folder.name}", "; ".join(wrong) or "ok", accuracy)
+    results.print(table)
+    if failed:
+        raise RobenchError(f"{failed} of {len(folders)} models failed.")
+
+
+def _numbers(text: str, option: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise RobenchError(f"{option} takes numbers with commas between them, such as 0.49,0.48,0.45.") from error
+
+
+def _option(text: str) -> tuple[str, float]:
+    name, _, value = text.partition("=")
+    try:
+        return name, float(value)
+    except ValueError as error:
+        raise RobenchError(f"--option takes NAME=NUMBER, such as width=0.25, not {text!r}.") from error
