@@ -11,9 +11,10 @@ from robench import suites, zoo
 from robench.core.errors import RobenchError
 from robench.core.types import ResultCard
 from robench.data.base import Dataset
-from robench.evaluation import Evaluation, choose_data, choose_device, prepare
-from robench.runner import Subject, validate
+from robench.evaluation import Evaluation, choose_data, choose_device, choose_precision, prepare
+from robench.runner import validate
 from robench.store import Store
+from robench.subject import Subject
 
 Model = str | nn.Module | zoo.LoadedModel
 
@@ -33,6 +34,7 @@ class Request:
     data_dir: Path | None = None
     checkpoint: Path | None = None
     device: str = "auto"
+    gradients: str = "auto"
     store: Path | None = None
 
 
@@ -76,6 +78,7 @@ def open_run(request: Request, notify: Callable[[str], None]) -> Iterator[Run]:
         notify(notice)
     data = data.first(request.n_images if request.n_images is not None else min(suite.n_images, len(data)))
     device = choose_device(request.device)
+    precision = choose_precision(request.gradients, device)
     loaded = [_load(model, data, request.checkpoint) for model in dict.fromkeys(request.models)]
     everyone = list(loaded)
     twins = {}
@@ -84,7 +87,7 @@ def open_run(request: Request, notify: Callable[[str], None]) -> Iterator[Run]:
         if twin is not None:
             twins[model] = twin
             everyone += [] if twin in everyone else [twin]
-    subjects = {model: prepare(model, data, device) for model in everyone}
+    subjects = {model: prepare(model, data, device, precision) for model in everyone}
     store = Store(request.store)
     try:
         evaluation = Evaluation(tuple(subjects.values()), data, suite, store, request.batch_size)
@@ -147,6 +150,7 @@ def evaluate(
     batch_size: int = 256,
     data_dir: str | Path | None = None,
     device: str = "auto",
+    gradients: str = "auto",
     store: str | Path | None = None,
 ) -> ResultCard:
     """Measure one model under a suite.
@@ -161,6 +165,7 @@ def evaluate(
         batch_size: images held at once; changes no score.
         data_dir: where CIFAR-10 is.
         device: auto, cpu or cuda.
+        gradients: precision in which attacks take gradients: auto, bfloat16 or float32; verdicts are always in float32.
         store: an SQLite file that remembers measurements; without it nothing is kept.
 
     Returns:
@@ -180,6 +185,7 @@ def evaluate(
         batch_size=batch_size,
         data_dir=Path(data_dir) if data_dir else None,
         device=device,
+        gradients=gradients,
         store=Path(store) if store else None,
     )
     with open_run(request, lambda notice: None) as run:

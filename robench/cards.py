@@ -12,7 +12,8 @@ from robench.core.errors import RobenchError
 from robench.core.types import Condition, DataCard, Measurement, ModelCard, ResultCard, Suite
 from robench.store import unpack
 
-SCHEMA = 1
+SCHEMA = 2
+OUTCOMES = ("top1", "top5", "rounded")
 
 
 def card_path(card: ResultCard, folder: Path) -> Path:
@@ -32,6 +33,7 @@ def _condition(condition: Condition) -> dict[str, Any]:
         "name": condition.name,
         "level": condition.level,
         "params": dict(condition.params),
+        "grid": list(condition.grid),
     }
 
 
@@ -41,6 +43,7 @@ def _measurement(m: Measurement) -> dict[str, Any]:
         "draw": m.draw,
         "correct": m.correct,
         "correct_top5": m.correct_top5,
+        "correct_rounded": int(m.rounded.sum()) if len(m.rounded) else None,
         "total": m.total,
         "flags": list(m.flags),
         "seconds": round(m.seconds, 3),
@@ -82,13 +85,14 @@ def write(card: ResultCard, folder: Path) -> Path:
         RobenchError: the folder cannot be written.
     """
     path = card_path(card, folder)
-    top1 = np.concatenate([np.packbits(m.top1) for m in card.measurements])
-    top5 = np.concatenate([np.packbits(m.top5) for m in card.measurements])
+    packed: dict[str, Any] = {
+        kind: np.concatenate([np.packbits(getattr(m, kind)) for m in card.measurements]) for kind in OUTCOMES
+    }
     make_folder(folder)
     try:
         partial = path.with_suffix(".partial")
         with partial.open("wb") as file:
-            np.savez_compressed(file, top1=top1, top5=top5)
+            np.savez_compressed(file, **packed)
         partial.replace(outcomes_path(path))
         partial.write_text(json.dumps(to_dict(card), indent=1) + "\n")
         partial.replace(path)
@@ -111,7 +115,7 @@ def read(path: Path) -> ResultCard:
         if data["schema"] != SCHEMA:
             raise RobenchError(f"the card {path} has schema {data['schema']}, this robench reads {SCHEMA}.")
         with np.load(outcomes_path(path), allow_pickle=False) as outcomes:
-            bits = {kind: outcomes[kind] for kind in ("top1", "top5")}
+            bits = {kind: outcomes[kind] for kind in OUTCOMES}
         return _from_dict(data, bits)
     except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise RobenchError(f"the card {path} cannot be read ({error}); measure it again.") from error
@@ -119,20 +123,25 @@ def read(path: Path) -> ResultCard:
 
 def _read_condition(data: dict[str, Any]) -> Condition:
     params = tuple(sorted(data["params"].items()))
-    return Condition(data["kind"], data["name"], data["level"], params, data.get("draws", 1))
+    return Condition(
+        data["kind"], data["name"], data["level"], params, data.get("draws", 1), tuple(data.get("grid", ()))
+    )
 
 
 def _from_dict(data: dict[str, Any], bits: dict[str, np.ndarray]) -> ResultCard:
     conditions = tuple(_read_condition(c) for c in data["suite"]["conditions"])
     measurements = []
-    start = 0
+    start = dict.fromkeys(OUTCOMES, 0)
     for entry in data["measurements"]:
-        end = start + -(-entry["total"] // 8)
-        top1, top5 = (unpack(bits[kind][start:end].tobytes(), entry["total"]) for kind in ("top1", "top5"))
-        start = end
-        measurement = Measurement(
-            _read_condition(entry["condition"]), entry["draw"], top1, top5, tuple(entry["flags"]), entry["seconds"]
-        )
+        outcomes = []
+        for kind in OUTCOMES:
+            total = 0 if kind == "rounded" and entry["correct_rounded"] is None else entry["total"]
+            end = start[kind] + -(-total // 8)
+            outcomes.append(unpack(bits[kind][start[kind] : end].tobytes(), total))
+            start[kind] = end
+        top1, top5, rounded = outcomes
+        condition, flags = _read_condition(entry["condition"]), tuple(entry["flags"])
+        measurement = Measurement(condition, entry["draw"], top1, top5, flags, entry["seconds"], rounded)
         if measurement.correct != entry["correct"]:
             raise KeyError(f"outcomes of {measurement.condition.key} do not fit its count")
         measurements.append(measurement)

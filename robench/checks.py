@@ -2,9 +2,12 @@
 
 import torch
 
+from robench.attacks.gradient import look
+from robench.core.errors import RobenchError
 from robench.models.blocked import Blocked
 
 TOLERANCE = 1e-3
+TOLERATED = 0.05
 
 
 def of_clean_accuracy(correct: int, total: int, classes: int) -> tuple[str, ...]:
@@ -12,6 +15,24 @@ def of_clean_accuracy(correct: int, total: int, classes: int) -> tuple[str, ...]
     if correct / total > 2 / classes or classes <= 2:
         return ()
     return ("clean accuracy is near chance: is normalisation inside the model, and are the labels in this order?",)
+
+
+def of_gradients(model: Blocked, x: torch.Tensor, y: torch.Tensor) -> tuple[str, ...]:
+    """Warn where the cross-entropy's gradient is zero or not finite: gradient attacks cannot see such an image.
+
+    Args:
+        model: the model in float32.
+        x, y: a few images in [0, 1] and their labels.
+    """
+    try:
+        gradient = look(model, x, y).gradient.flatten(1)
+    except RobenchError:
+        return ("no gradient: the model passes none to its input",)
+    broken = (gradient == 0).all(1) | ~gradient.isfinite().all(1)
+    share = float(broken.float().mean())
+    if share <= TOLERATED:
+        return ()
+    return (f"zero gradients: on {share:.0%} of {len(x)} images the gradient is zero or not finite",)
 
 
 def of_predictions(model: Blocked, x: torch.Tensor) -> tuple[str, ...]:

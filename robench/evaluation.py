@@ -19,8 +19,10 @@ from robench.data.base import Dataset
 from robench.data.load import load as load_data
 from robench.models.blocked import Blocked
 from robench.models.folding import agrees, fold_batch_norm
-from robench.runner import PROTOCOL, Progress, Subject, Task, measure, to_pixels
+from robench.models.precision import BFloat16, computes_bfloat16
+from robench.runner import PROTOCOL, Progress, Task, measure
 from robench.store import Scope, Store
+from robench.subject import Subject, to_pixels
 
 DEFAULT, FALLBACK = "cifar10", "digits"
 PROBE = 64
@@ -53,8 +55,23 @@ def choose_device(name: str) -> torch.device:
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
-def prepare(loaded: zoo.LoadedModel, data: Dataset, device: torch.device) -> Subject:
+def choose_precision(name: str, device: torch.device) -> str:
+    """What attacks take gradients in: ``bfloat16``, ``float32``, or for ``auto`` bfloat16 where it is faster."""
+    if name not in ("auto", "bfloat16", "float32"):
+        raise RobenchError(f"gradients cannot be taken in {name!r}; choose auto, bfloat16 or float32.")
+    if name == "auto":
+        return "bfloat16" if computes_bfloat16(device) else "float32"
+    return name
+
+
+def prepare(loaded: zoo.LoadedModel, data: Dataset, device: torch.device, gradients: str = "float32") -> Subject:
     """Put a model on its device and try it on the first images.
+
+    Args:
+        loaded: the model.
+        data: its first images are tried.
+        device: where it computes.
+        gradients: precision of the gradients that attacks take, bfloat16 or float32.
 
     Raises:
         RobenchError: it does not take these images, or its output is no [N, classes] of finite logits.
@@ -75,11 +92,13 @@ def prepare(loaded: zoo.LoadedModel, data: Dataset, device: torch.device) -> Sub
     if not logits.isfinite().all():
         raise RobenchError(f"{name} gives logits that are not finite on clean images; check its weights.")
     guesses = hashlib.sha256(logits.argmax(1).cpu().numpy().tobytes()).hexdigest()
-    fingerprint = f"{zoo.parameters_sha256(loaded.module)}:{guesses}:{PROTOCOL}"
-    return Subject(loaded.card, model, _for_gradients(model, x), loaded.lowbit, fingerprint)
+    fingerprint = f"{zoo.parameters_sha256(loaded.module)}:{guesses}:{PROTOCOL}:{gradients}"
+    exact = _folded(model, x)
+    fast = Blocked(BFloat16(exact.model)) if gradients == "bfloat16" else exact
+    return Subject(loaded.card, model, fast, exact, loaded.lowbit, fingerprint)
 
 
-def _for_gradients(model: Blocked, x: torch.Tensor) -> Blocked:
+def _folded(model: Blocked, x: torch.Tensor) -> Blocked:
     folded = fold_batch_norm(model.model)
     return Blocked(folded) if agrees(folded, model.model, x) else model
 
@@ -139,7 +158,7 @@ class Evaluation:
             data,
             tuple(measurement for measurement in found if measurement is not None),
             (twin.card.name, twin.card.sha256) if twin else ("", ""),
-            provenance(subject.model.device),
+            provenance(subject),
         )
 
 
@@ -151,8 +170,9 @@ def cost(condition: Condition) -> int:
     return 2 + 3 * int(steps)
 
 
-def provenance(device: torch.device) -> dict[str, str]:
-    """Versions, commit, machine and time."""
+def provenance(subject: Subject) -> dict[str, str]:
+    """Versions, commit, machine, time, and what attacks took gradients in."""
+    device = subject.model.device
     return {
         "robench": version("robench"),
         "commit": _commit(Path(__file__).parents[1]),
@@ -160,6 +180,7 @@ def provenance(device: torch.device) -> dict[str, str]:
         "python": platform.python_version(),
         "machine": f"{platform.machine()}, {os.cpu_count()} CPUs",
         "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
+        "gradients": "bfloat16" if subject.gradients.slack else "float32",
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -11,35 +11,18 @@ import torch
 from robench import checks
 from robench.attacks import apply as attacks
 from robench.core.errors import RobenchError
-from robench.core.types import Bits, Condition, Images, Measurement, ModelCard
+from robench.core.types import Bits, Condition, Images, Measurement
 from robench.corruptions import apply as corruptions
 from robench.data.base import Dataset
 from robench.distortions import apply as distortions
-from robench.models.blocked import Blocked
+from robench.search import Fallen, Search
+from robench.subject import Subject, judge, to_pixels
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Raised whenever a condition would give other counts than before: measurements of another protocol are not used."""
 
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, eq=False)
-class Subject:
-    """A model as it is measured.
-
-    Attributes:
-        card: what is known of it.
-        model: pixels in [0, 1] -> logits, in blocks; every verdict is its own.
-        gradients: the same function, faster; attacks take their gradients from it.
-        lowbit: names of the layers whose weights are deployed in low bits.
-        fingerprint: of its weights and predictions; decides whether a stored measurement is its own.
-    """
-
-    card: ModelCard
-    model: Blocked
-    gradients: Blocked
-    lowbit: frozenset[str]
-    fingerprint: str
+CHECKED = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,21 +35,6 @@ class Task:
     draw: int
     seed: int
     batch_size: int
-
-
-def judge(model: Blocked, x: torch.Tensor, y: torch.Tensor) -> tuple[Bits, Bits]:
-    """Which images [N, C, H, W] are right at the first guess, and within five. Non-finite logits count as wrong."""
-    with torch.inference_mode():
-        logits = model(x)
-    finite = logits.isfinite().all(1)
-    guesses = logits.topk(min(5, logits.shape[1]), dim=1).indices == y[:, None]
-    top1 = (logits.argmax(1) == y) & finite
-    return top1.cpu().numpy(), ((guesses.any(1) & finite) | top1).cpu().numpy()
-
-
-def to_pixels(images: Images, device: torch.device) -> torch.Tensor:
-    """uint8 images -> float32 in [0, 1] on the device."""
-    return torch.from_numpy(images).to(device).float() / 255
 
 
 def batches(task: Task, images: Images) -> Iterator[tuple[int, torch.Tensor, torch.Tensor]]:
@@ -98,8 +66,15 @@ def _joined(outcomes: list[tuple[Bits, Bits]]) -> tuple[Bits, Bits]:
     return np.concatenate([top1 for top1, _ in outcomes]), np.concatenate([top5 for _, top5 in outcomes])
 
 
+def _clean_outcomes(task: Task, progress: Progress = lambda done, correct: None) -> tuple[Bits, Bits]:
+    def run() -> tuple[Bits, Bits]:
+        return _judge_images(task, task.data.images, progress)
+
+    return task.subject.remembered((task.data, "clean"), run)
+
+
 def _clean(task: Task, progress: Progress) -> Measurement:
-    top1, top5 = _judge_images(task, task.data.images, progress)
+    top1, top5 = _clean_outcomes(task, progress)
     flags = checks.of_predictions(task.subject.model, to_pixels(task.data.images[:32], task.subject.model.device))
     flags += checks.of_clean_accuracy(int(top1.sum()), len(top1), len(task.data.classes))
     return Measurement(task.condition, task.draw, top1, top5, flags)
@@ -112,17 +87,32 @@ def _corruption(task: Task, progress: Progress) -> Measurement:
 
 
 def _attack(task: Task, progress: Progress) -> Measurement:
-    model = task.subject.model
-    outcomes = []
-    correct = 0
-    for start, x, y in batches(task, task.data.images):
-        clean1, clean5 = judge(model, x, y)
-        adversarial = attacks.perturb(task.subject.gradients, x, y, task.condition, task.seed, task.draw, start)
-        top1, top5 = judge(model, adversarial, y)
-        outcomes.append((top1 & clean1, top5 & clean5))
-        correct += int(outcomes[-1][0].sum())
-        progress(start + len(x), correct)
-    return Measurement(task.condition, task.draw, *_joined(outcomes))
+    condition = task.condition
+    found = _search(task, progress)
+    level = condition.grid.index(condition.level) if condition.level in condition.grid else 0
+    outcomes = found.top1[level], found.top5[level]
+    return Measurement(condition, task.draw, *outcomes, found.flags, rounded=found.rounded[level])
+
+
+def _search(task: Task, progress: Progress) -> Fallen:
+    """One search for all tasks that differ in the level alone."""
+    condition = replace(task.condition, level=None) if task.condition.grid else task.condition
+
+    def run() -> Fallen:
+        clean, _ = _clean_outcomes(task)
+        size, data = task.batch_size, task.data
+        found = Search(task.subject, data, clean, condition, task.seed, task.draw, size, progress).run()
+        return replace(found, flags=found.flags + _gradient_flags(task))
+
+    return task.subject.remembered((task.data, condition, task.draw, task.seed), run)
+
+
+def _gradient_flags(task: Task) -> tuple[str, ...]:
+    def run() -> tuple[str, ...]:
+        x = to_pixels(task.data.images[:CHECKED], task.subject.model.device)
+        return checks.of_gradients(task.subject.exact, x, torch.from_numpy(task.data.labels[:CHECKED]).to(x.device))
+
+    return task.subject.remembered((task.data, "gradient flags"), run)
 
 
 def _distortion(task: Task, progress: Progress) -> Measurement:
@@ -165,4 +155,4 @@ def measure(task: Task, progress: Progress = lambda done, correct: None) -> Meas
     except torch.OutOfMemoryError as error:
         raise RobenchError("the device ran out of memory; use a smaller --batch-size.") from error
     seconds = time.perf_counter() - started
-    return Measurement(result.condition, result.draw, result.top1, result.top5, result.flags, seconds)
+    return replace(result, seconds=seconds)

@@ -20,7 +20,7 @@ from robench.models.external import read_checkpoint
 from robench.models.layers import inner_layers, weighted_layers
 from robench.quantizers import QUANTIZERS, packing
 from robench.quantizers.base import LowBit
-from robench.runner import judge, to_pixels
+from robench.subject import judge, to_pixels
 
 BATCH = 512
 

@@ -11,7 +11,7 @@ from robench.core.errors import RobenchError
 from robench.data.base import Dataset
 from robench.data.load import load
 from robench.evaluation import prepare
-from robench.runner import Subject
+from robench.subject import Subject
 
 CPU = torch.device("cpu")
 

@@ -41,10 +41,10 @@ def test_round_trip(tmp_path: Path) -> None:
 def test_json_has_the_documented_fields(tmp_path: Path) -> None:
     data = json.loads(cards.write(make_card(), tmp_path).read_text())
     assert set(data["measurements"][0]) == {
-        "condition", "draw", "correct", "correct_top5", "total", "flags", "seconds",
+        "condition", "draw", "correct", "correct_top5", "correct_rounded", "total", "flags", "seconds",
     }  # fmt: skip
     assert data["measurements"][0]["condition"] == {
-        "kind": "attack", "name": "pgd", "level": 8 / 255, "params": {"steps": 20},
+        "kind": "attack", "name": "pgd", "level": 8 / 255, "params": {"steps": 20}, "grid": [],
     }  # fmt: skip
     assert data["measurements"][1]["condition"]["level"] is None
     assert data["measurements"][1]["total"] == 0

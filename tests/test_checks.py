@@ -3,7 +3,7 @@ import torch
 
 from robench import checks
 from robench.models.blocked import Blocked
-from robench.runner import Subject
+from robench.subject import Subject
 
 X = torch.rand(8, 3, 8, 8)
 

@@ -18,16 +18,18 @@ MAY_IMPORT = {
     "store": LOW,
     "attacks": LOW | {"models"},
     "distortions": LOW | {"models"},
-    "checks": LOW | {"models"},
+    "subject": LOW | {"models"},
+    "search": LOW | {"attacks", "data", "subject"},
+    "checks": LOW | {"attacks", "models"},
     "cards": LOW | {"store"},
     "report": LOW | {"cards", "stats"},
     "hub": LOW,
     "zoo": LOW | {"hub", "models", "quantizers"},
-    "shipping": LOW | {"data", "models", "quantizers", "runner", "zoo"},
+    "shipping": LOW | {"data", "models", "quantizers", "subject", "zoo"},
     "training": LOW | {"attacks", "data", "models", "quantizers", "shipping"},
-    "runner": LOW | {"attacks", "checks", "corruptions", "data", "distortions", "models"},
-    "evaluation": LOW | {"data", "models", "runner", "store", "zoo"},
-    "api": LOW | {"data", "evaluation", "runner", "store", "suites", "zoo"},
+    "runner": LOW | {"attacks", "checks", "corruptions", "data", "distortions", "models", "search", "subject"},
+    "evaluation": LOW | {"data", "models", "runner", "store", "subject", "zoo"},
+    "api": LOW | {"data", "evaluation", "runner", "store", "subject", "suites", "zoo"},
 }
 TOP = {"cli", "__init__", "__main__"}
 

@@ -5,7 +5,8 @@ import torch
 from robench.core.types import Condition
 from robench.data.base import Dataset
 from robench.models.blocked import Blocked
-from robench.runner import Subject, Task, judge, measure
+from robench.runner import Task, measure
+from robench.subject import Subject, judge
 
 CONDITIONS = [
     Condition("clean", "clean"),

@@ -28,6 +28,15 @@ class ImageStreams:
         draws = [2 * stream.random(like.shape[1:], np.float32) - 1 for stream in self.streams]
         return torch.from_numpy(np.stack(draws)).to(like)
 
+    def table(self, rows: int, columns: int, like: torch.Tensor) -> torch.Tensor:
+        """Uniform in [0, 1): [N, rows, columns], of the type and device of ``like``."""
+        draws = [stream.random((rows, columns), np.float32) for stream in self.streams]
+        return torch.from_numpy(np.stack(draws)).to(like)
+
+    def of(self, chosen: torch.Tensor) -> "ImageStreams":
+        """The streams of the images with these indices."""
+        return ImageStreams([self.streams[index] for index in chosen.tolist()])
+
 
 Attack = Callable[..., torch.Tensor]
 """(model, x, y, budget, rng, **params) -> images: x [N, C, H, W] in [0, 1] and labels y [N] in, perturbed images of the

@@ -1,6 +1,7 @@
 """The room's wrapper: holds every attack to its budget and keys its randomness by image."""
 
 import inspect
+from collections.abc import Iterable
 
 import torch
 from torch import nn
@@ -15,7 +16,13 @@ SLACK = 1e-6
 
 
 def perturb(
-    model: nn.Module, x: torch.Tensor, y: torch.Tensor, condition: Condition, seed: int, draw: int = 0, first: int = 0
+    model: nn.Module,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    condition: Condition,
+    seed: int,
+    draw: int = 0,
+    images: Iterable[int] | None = None,
 ) -> torch.Tensor:
     """Attack a batch and give images that are in [0, 1] and within the budget, whatever the attack did.
 
@@ -25,7 +32,8 @@ def perturb(
         y: int64 [N].
         condition: its name is a registered attack or ``torchattacks:CLASS``, its level is epsilon on the [0, 1] scale,
             its params are the attack's, and ``norm`` ("linf" unless given).
-        seed, draw, first: of the random streams; ``first`` is the index of the first image in the data set.
+        seed, draw, images: of the random streams; ``images`` are the indices of the batch in the data set, 0 to N-1
+            unless given.
 
     Returns:
         float32 of the shape of x. An image whose perturbation broke the budget, or is not finite, comes back clean.
@@ -34,7 +42,8 @@ def perturb(
         RobenchError: unknown attack, parameters that do not fit, a negative epsilon, or a result of another shape.
     """
     attack, budget, params = check(condition)
-    streams = ImageStreams([stream(seed, "attack", condition.name, draw, first + i) for i in range(len(x))])
+    indices = range(len(x)) if images is None else images
+    streams = ImageStreams([stream(seed, "attack", condition.name, draw, int(index)) for index in indices])
     result = attack(model, x, y, budget, streams, **params)
     if result.shape != x.shape:
         raise RobenchError(f"the attack {condition.name} gave {list(result.shape)} for {list(x.shape)}; mend it.")

@@ -4,11 +4,18 @@ import torch
 from torch import nn
 
 from robench.attacks import Budget, ImageStreams, register
-from robench.attacks.gradient import loss_gradient, project, steepest
+from robench.attacks.gradient import look, project, steepest
+from robench.attacks.losses import named
 
 
 @register("fgsm")
-def fgsm(model: nn.Module, x: torch.Tensor, y: torch.Tensor, budget: Budget, rng: ImageStreams) -> torch.Tensor:
-    """One step of the full budget along the sign of the loss gradient (in L2: along the gradient)."""
-    gradient, _ = loss_gradient(model, x, y)
+def fgsm(
+    model: nn.Module, x: torch.Tensor, y: torch.Tensor, budget: Budget, rng: ImageStreams, *, loss: str = "ce"
+) -> torch.Tensor:
+    """One step of the full budget along the sign of the loss gradient (in L2: along the gradient).
+
+    Args:
+        loss: ce, dlr or margin.
+    """
+    gradient = look(model, x, y, named(loss)).gradient
     return project(x + budget.epsilon * steepest(gradient, budget.norm), x, budget)

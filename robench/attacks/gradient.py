@@ -1,22 +1,43 @@
 """What gradient attacks share: the loss gradient, steps and projections of a norm."""
 
+from typing import NamedTuple
+
 import torch
 from torch import nn
-from torch.nn.functional import cross_entropy
 
 from robench.attacks import Budget
+from robench.attacks.losses import Loss, ce, margin
 from robench.core.errors import RobenchError
 
 
-def loss_gradient(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Gradient of each image's cross-entropy by its pixels [N, C, H, W], and the logits [N, classes]."""
+class Point(NamedTuple):
+    """What a model says of images: gradient [N, C, H, W] and value [N] of the loss, and which are surely wrong [N]."""
+
+    gradient: torch.Tensor
+    loss: torch.Tensor
+    fallen: torch.Tensor
+
+
+def look(model: nn.Module, x: torch.Tensor, y: torch.Tensor, loss: Loss = ce, *targets: torch.Tensor) -> Point:
+    """One forward and one backward pass at images ``x``; ``targets`` are the loss's, if it is a targeted one.
+
+    Raises:
+        RobenchError: the model passes no gradient.
+    """
     with torch.enable_grad():
         x = x.detach().requires_grad_()
         logits = model(x)
         if not logits.requires_grad:
             raise RobenchError("the model passes no gradient to its input, so gradient attacks cannot run on it.")
-        (gradient,) = torch.autograd.grad(cross_entropy(logits, y, reduction="sum"), x)
-    return gradient, logits.detach()
+        values = loss(logits, y, *targets)
+        (gradient,) = torch.autograd.grad(values.sum(), x)
+    return Point(gradient, values.detach(), surely_wrong(model, logits.detach(), y))
+
+
+def surely_wrong(model: nn.Module, logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Which predictions [N] are wrong by more than the model's own rounding (its ``slack``, a share of the logits)."""
+    slack = getattr(model, "slack", 0.0)
+    return margin(logits, y) > slack * logits.abs().amax(1)
 
 
 def per_image(values: torch.Tensor, like: torch.Tensor) -> torch.Tensor:

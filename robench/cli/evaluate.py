@@ -30,6 +30,9 @@ def evaluate(
     batch_size: Annotated[int, typer.Option(min=1, help="Images held at once; changes no score.")] = 256,
     seed: Annotated[int | None, typer.Option(help="Of all noise; the suite's by default.")] = None,
     device: Device = "auto",
+    gradients: Annotated[
+        str, typer.Option(help="Attacks take them in: auto, bfloat16 or float32. Verdicts are always in float32.")
+    ] = "auto",
     out: Annotated[Path, typer.Option(help="Folder for the result cards.")] = Path("runs"),
     store: Annotated[Path, typer.Option(help="SQLite file of measurements; a stopped run goes on from it.")] = Path(
         "runs/measurements.sqlite"
@@ -59,6 +62,7 @@ def evaluate(
         data_dir=data_dir,
         checkpoint=checkpoint,
         device=device,
+        gradients=gradients,
         store=store,
     )
     cards.make_folder(out)

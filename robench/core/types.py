@@ -24,6 +24,7 @@ class Condition:
         name: in the kind's registry.
         level: severity 1..5, epsilon on the [0, 1] pixel scale, or the distortion's level; None where it has none.
         params: further settings, sorted by name.
+        grid: epsilons that are searched together with this one (see ``robench.search``); empty for this one alone.
         draws: how often it is repeated with other random numbers; not part of its identity.
     """
 
@@ -32,12 +33,14 @@ class Condition:
     level: float | None = None
     params: tuple[tuple[str, Value], ...] = ()
     draws: int = field(default=1, compare=False)
+    grid: tuple[float, ...] = ()
 
     @property
     def key(self) -> str:
         """Stable text that names it, such as ``attack/pgd/0.0313725?steps=20``."""
         parts = [self.kind, self.name] if self.level is None else [self.kind, self.name, f"{self.level:.6g}"]
-        settings = "&".join(f"{name}={value}" for name, value in self.params)
+        grid = (("grid", ",".join(f"{level:.6g}" for level in self.grid)),) if self.grid else ()
+        settings = "&".join(f"{name}={value}" for name, value in self.params + grid)
         return "/".join(parts) + (f"?{settings}" if settings else "")
 
     def matches(self, pattern: str) -> bool:
@@ -53,6 +56,7 @@ class Measurement:
 
     Attributes:
         top1, top5: bool [N], in the order of the images; both empty where the condition does not apply.
+        rounded: of an attack, top1 with its images rounded to 8 bits; empty otherwise.
         flags: reasons to doubt the figure, or why there is none.
         seconds: wall time.
     """
@@ -63,6 +67,7 @@ class Measurement:
     top5: Bits
     flags: tuple[str, ...] = ()
     seconds: float = 0.0
+    rounded: Bits = field(default_factory=lambda: np.zeros(0, bool))
 
     @property
     def correct(self) -> int:

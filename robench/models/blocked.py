@@ -15,6 +15,9 @@ class Blocked(nn.Module):
     Args:
         model: pixels in [0, 1] -> logits.
         block: images in a block; by the model's device where it is not given.
+
+    Attributes:
+        slack: how far logits may be off by the model's arithmetic, as a share of the largest; 0 for float32.
     """
 
     def __init__(self, model: nn.Module, block: int | None = None) -> None:
@@ -23,6 +26,7 @@ class Blocked(nn.Module):
         self.eval()  # libraries put a model back into the mode that they found it in
         self.device = next((p.device for p in model.parameters()), torch.device("cpu"))
         self.block = block or BLOCK[self.device.type]
+        self.slack = float(getattr(model, "slack", 0.0))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """[N, C, H, W] -> [N, classes], for any N >= 1."""

@@ -1,11 +1,12 @@
 """What every table shows: conditions in groups, each group's accuracy, and its difference to the twin."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from robench import stats
 from robench.core.types import Condition, Measurement, ResultCard, Suite
+from robench.report.doubts import doubts
 from robench.stats import Estimate
 
 SECTIONS = {
@@ -14,17 +15,25 @@ SECTIONS = {
     "attack": "Attacks",
     "distortion": "Weight distortions",
 }
+ROUNDED = "Attacks, on adversarial images rounded to 8 bits"
 MISSING = "—"
 NOT_APPLICABLE = "n/a"
 
 
 @dataclass(frozen=True)
 class Group:
-    """Conditions that are one row of a table: one condition with its draws, or the severities of one corruption."""
+    """Conditions that are one row of a table: one condition with its draws, or the severities of one corruption.
+
+    Attributes:
+        section, label: where it stands and what it is called.
+        conditions: what is averaged.
+        outcome: which outcome of an image counts, "top1" or "rounded".
+    """
 
     section: str
     label: str
     conditions: tuple[Condition, ...]
+    outcome: str = "top1"
 
 
 def groups(suite: Suite) -> list[Group]:
@@ -32,7 +41,10 @@ def groups(suite: Suite) -> list[Group]:
     found: dict[tuple[str, str], list[Condition]] = {}
     for condition in suite.conditions:
         found.setdefault((SECTIONS[condition.kind], label(condition)), []).append(condition)
-    return [Group(section, name, tuple(conditions)) for (section, name), conditions in found.items()]
+    rows = [Group(section, name, tuple(conditions)) for (section, name), conditions in found.items()]
+    attacks = [row for row in rows if row.section == SECTIONS["attack"]]
+    place = rows.index(attacks[-1]) + 1 if attacks else 0
+    return rows[:place] + [replace(row, section=ROUNDED, outcome="rounded") for row in attacks] + rows[place:]
 
 
 def label(condition: Condition) -> str:
@@ -58,7 +70,7 @@ def _matrix(card: ResultCard, group: Group) -> np.ndarray | str:
         return MISSING
     if any(row.total == 0 for row in rows):
         return NOT_APPLICABLE
-    return np.stack([row.top1 for row in rows])
+    return np.stack([getattr(row, group.outcome) for row in rows])
 
 
 def _is_random(group: Group) -> bool:
@@ -87,8 +99,11 @@ def difference(card: ResultCard, twin: ResultCard, group: Group) -> Estimate | s
 
 def flags(card: ResultCard, group: Group) -> list[str]:
     """The flags of a group's measurements, each once, without those that say n/a."""
+    if group.outcome == "rounded":
+        return []
     rows = _rows(card, group) or []
-    return sorted({flag for row in rows for flag in row.flags if not flag.startswith(NOT_APPLICABLE)})
+    measured = {flag for row in rows for flag in row.flags if not flag.startswith(NOT_APPLICABLE)}
+    return sorted(measured | {doubt for condition in group.conditions for doubt in doubts(card, condition)})
 
 
 def percent(estimate: Estimate | str, *, signed: bool = False) -> str:

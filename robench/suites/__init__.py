@@ -44,7 +44,8 @@ def _expand(block: dict[str, Any]) -> list[Condition]:
     params = tuple(sorted(block.get("params", {}).items()))
     levels = [_level(text) for text in block.get("levels", [None])]
     draws = block.get("draws", 1)
-    return [Condition(block["kind"], name, level, params, draws) for name in block["names"] for level in levels]
+    grid = tuple(sorted(level for level in levels if level is not None)) if block.get("search") else ()
+    return [Condition(block["kind"], name, level, params, draws, grid) for name in block["names"] for level in levels]
 
 
 def _level(text: str | float | None) -> float | None:

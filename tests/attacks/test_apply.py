@@ -6,7 +6,7 @@ from robench.attacks.apply import perturb
 from robench.core.errors import RobenchError
 from robench.core.types import Condition
 from robench.data.base import Dataset
-from robench.runner import Subject, to_pixels
+from robench.subject import Subject, to_pixels
 
 MODEL = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 3))
 X, Y = torch.rand(4, 3, 2, 2), torch.tensor([0, 1, 2, 0])

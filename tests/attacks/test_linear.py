@@ -10,6 +10,8 @@ from robench.attacks.apply import perturb
 from robench.attacks.gradient import size
 from robench.core.types import Condition
 
+NAMES = ["fgsm", "pgd", "apgd"]
+
 
 class Linear(torch.nn.Module):
     """Two classes; the margin of class 1 over class 0 is w x + b."""
@@ -34,7 +36,7 @@ def setup(seed: int) -> tuple[Linear, torch.Tensor, torch.Tensor]:
     return model, x, (model.margin(x) > 0).long()
 
 
-@given(st.integers(0, 1000), st.sampled_from(["fgsm", "pgd"]), st.sampled_from(["linf", "l2"]))
+@given(st.integers(0, 1000), st.sampled_from(NAMES), st.sampled_from(["linf", "l2"]))
 @settings(max_examples=40, deadline=None)
 def test_attack_reaches_the_optimum(seed: int, name: str, norm: str) -> None:
     model, x, y = setup(seed)
@@ -42,7 +44,7 @@ def test_attack_reaches_the_optimum(seed: int, name: str, norm: str) -> None:
     # From a random point of the L2 sphere, forty short steps turn to the optimum but for a few percent; from the
     # clean image, and in Linf from anywhere, they reach it.
     settings_of_pgd = (("random_start", norm == "linf"), ("steps", 40)) if name == "pgd" else ()
-    params = (("norm", norm), *settings_of_pgd)
+    params = (("loss", "margin"), ("norm", norm), *settings_of_pgd)
     adversarial = perturb(model, x, y, Condition("attack", name, epsilon, params), seed=0)
     dual = model.weight.abs().sum() if norm == "linf" else model.weight.norm()
     signed = torch.where(y == 1, 1, -1)
@@ -54,7 +56,7 @@ def test_attack_reaches_the_optimum(seed: int, name: str, norm: str) -> None:
     assert (before[survivors] - after[survivors] >= 0.98 * epsilon * dual).all()  # while those that stand lose it all
 
 
-@given(st.integers(0, 1000), st.floats(0, 0.5), st.sampled_from(["linf", "l2"]), st.sampled_from(["fgsm", "pgd"]))
+@given(st.integers(0, 1000), st.floats(0, 0.5), st.sampled_from(["linf", "l2"]), st.sampled_from(NAMES))
 @settings(max_examples=40, deadline=None)
 def test_result_is_within_budget_and_range(seed: int, epsilon: float, norm: str, name: str) -> None:
     model, x, y = setup(seed)
@@ -75,7 +77,7 @@ def test_fallen_images_stop_and_standing_ones_do_not_depend_on_them() -> None:
     model, x, y = setup(1)
     condition = Condition("attack", "pgd", 0.02, (("steps", 5),))
     whole = perturb(model, x, y, condition, seed=0)
-    alone = perturb(model, x[3:4], y[3:4], condition, seed=0, first=3)
+    alone = perturb(model, x[3:4], y[3:4], condition, seed=0, images=[3])
     torch.testing.assert_close(whole[3:4], alone, rtol=0, atol=1e-6)
 
 

@@ -10,7 +10,8 @@ from robench.core.types import Condition
 from robench.corruptions import CORRUPTIONS
 from robench.corruptions.apply import corrupt
 from robench.data.base import Dataset
-from robench.runner import Subject, Task, measure, to_pixels
+from robench.runner import Task, measure
+from robench.subject import Subject, to_pixels
 
 EPSILON = 1 / 255
 

@@ -21,12 +21,16 @@ from robench.distortions.apply import distorted
 from robench.models import ARCHITECTURES
 from robench.models.layers import inner_layers
 from robench.quantizers import QUANTIZERS
-from robench.runner import Subject, to_pixels
+from robench.subject import Subject, to_pixels
 
 CORRUPTION_ROWS = {"gaussian", "poisson", "salt_and_pepper", "speckle"}
 ATTACK_ROWS: dict[str, tuple[str, dict]] = {
     "fgsm": ("fgsm", {}),
     "pgd": ("pgd", {"steps": 3}),
+    "apgd": ("apgd", {"steps": 5}),
+    "apgd_targeted": ("apgd_targeted", {"steps": 5, "targets": 2}),
+    "square": ("square", {"queries": 20}),
+    "robench_aa": ("robench_aa", {"steps": 3, "targets": 1, "queries": 5}),
     "torchattacks": ("torchattacks:MIFGSM", {"steps": 2, "alpha": 0.01}),
 }
 DISTORTION_ROWS: dict[str, float | None] = {

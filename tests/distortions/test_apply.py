@@ -5,7 +5,7 @@ import torch
 from robench.core.errors import RobenchError
 from robench.distortions import DISTORTIONS, Distortion
 from robench.distortions.apply import distorted
-from robench.runner import Subject
+from robench.subject import Subject
 
 
 def state(subject: Subject) -> dict[str, torch.Tensor]:

@@ -3,7 +3,7 @@ import torch
 
 from robench.data.base import Dataset
 from robench.models.blocked import Blocked
-from robench.runner import Subject, to_pixels
+from robench.subject import Subject, to_pixels
 
 
 @pytest.mark.parametrize("size", [1, 7, 64, 65, 130])

@@ -2,7 +2,7 @@ import torch
 
 from robench.data.base import Dataset
 from robench.models.folding import agrees, fold_batch_norm
-from robench.runner import Subject, to_pixels
+from robench.subject import Subject, to_pixels
 
 
 def test_folded_model_has_no_batch_norm_and_the_same_logits(twn_digits: Subject, digits: Dataset) -> None:

@@ -26,7 +26,7 @@ def make_card(name: str, right: int, twin: tuple[str, str] = ("", "")) -> Result
     def measured(condition: Condition, draw: int) -> Measurement:
         n = 0 if condition.name == "sign" and twin[0] else 100
         top1 = np.arange(n) < right
-        return Measurement(condition, draw, top1, top1)
+        return Measurement(condition, draw, top1, top1, rounded=top1 if condition.kind == "attack" else top1[:0])
 
     measurements = tuple(measured(c, draw) for c in CONDITIONS for draw in range(c.draws))
     model = ModelCard(name, "digits", "resnet20", sha256=name)
@@ -42,6 +42,7 @@ def test_groups_are_the_rows() -> None:
         "clean",
         "gaussian",
         "pgd (20) 0.25/255",
+        "pgd (20) 0.25/255",
         "gaussian 0.1",
         "sign",
     ]
@@ -49,7 +50,9 @@ def test_groups_are_the_rows() -> None:
 
 
 def test_accuracy_and_difference() -> None:
-    clean, noise, _, weights, sign = groups(SUITE)
+    clean, noise, attack, rounded, weights, sign = groups(SUITE)
+    assert (attack.outcome, rounded.outcome) == ("top1", "rounded")
+    assert accuracy(TWN, rounded).value == 0.7
     assert accuracy(TWN, clean).value == 0.7
     assert accuracy(TWN, noise).value == pytest.approx(0.7)
     assert difference(TWN, FP, clean).value == pytest.approx(-0.1)
@@ -62,7 +65,7 @@ def test_accuracy_and_difference() -> None:
 
 def test_nothing_is_averaged_over_a_condition_that_is_missing() -> None:
     partial = replace(TWN, measurements=tuple(m for m in TWN.measurements if m.condition.level != 2 and m.draw != 2))
-    _, noise, pgd, weights, _ = groups(SUITE)
+    _, noise, pgd, _, weights, _ = groups(SUITE)
     assert accuracy(partial, noise) == accuracy(partial, weights) == MISSING
     assert accuracy(partial, pgd) != MISSING
 

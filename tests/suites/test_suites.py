@@ -8,7 +8,7 @@ from robench.core.errors import RobenchError
 
 def test_robench_v1_is_what_it_says() -> None:
     suite = suites.load("robench-v1")
-    assert (suite.n_images, suite.seed, suite.version) == (1000, 0, 1)
+    assert (suite.n_images, suite.seed, suite.version) == (1000, 0, 2)
     count = {
         kind: sum(c.kind == kind for c in suite.conditions) for kind in ("clean", "corruption", "attack", "distortion")
     }

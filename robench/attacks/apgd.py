@@ -1,0 +1,171 @@
+"""Auto-PGD (Croce and Hein 2020, arXiv:2003.01690): a step size that follows the progress of the loss."""
+
+import torch
+from torch import nn
+
+from robench.attacks import Budget, ImageStreams, register
+from robench.attacks.gradient import look, per_image, project, size, steepest, surely_wrong
+from robench.attacks.losses import Loss, dlr_targeted, named
+
+MOMENTUM = 0.75
+
+
+@register("apgd")
+def apgd(
+    model: nn.Module,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    budget: Budget,
+    rng: ImageStreams,
+    *,
+    steps: int = 100,
+    rho: float = 0.75,
+    loss: str = "ce",
+) -> torch.Tensor:
+    """APGD-CE, or with ``loss="dlr"`` APGD-DLR; the defaults are AutoAttack's.
+
+    Args:
+        steps: gradient steps.
+        rho: share of the steps between two checkpoints that must raise the loss, or the step size is halved.
+        loss: ce, dlr or margin.
+    """
+    return ascend(model, x, (y,), budget, rng.uniform(x), named(loss), steps, rho)
+
+
+@register("apgd_targeted")
+def apgd_targeted(
+    model: nn.Module,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    budget: Budget,
+    rng: ImageStreams,
+    *,
+    steps: int = 100,
+    rho: float = 0.75,
+    targets: int = 9,
+) -> torch.Tensor:
+    """APGD-T: the targeted DLR loss towards each of the likeliest other classes in turn, on the images that stand.
+
+    Args:
+        steps, rho: as for apgd.
+        targets: how many classes.
+    """
+    with torch.inference_mode():
+        classes = model(x).scatter(1, y[:, None], -torch.inf).argsort(1, descending=True)
+    result = x.clone()
+    active = torch.arange(len(x), device=x.device)
+    for rank in range(min(targets, classes.shape[1] - 1)):
+        labels = (y[active], classes[active, rank].clone())
+        start = rng.uniform(x)[active]
+        result[active] = ascend(model, x[active], labels, budget, start, dlr_targeted, steps, rho)
+        with torch.inference_mode():
+            active = active[~surely_wrong(model, model(result[active]), y[active])]
+        if not len(active):
+            break
+    return result
+
+
+def windows(steps: int) -> list[int]:
+    """Steps between two checkpoints: 0.22 of all, then each 0.03 of all fewer, but no less than 0.06 of all."""
+    shrink, least = (max(int(share * steps), 1) for share in (0.03, 0.06))
+    found = [max(int(0.22 * steps), 1)]
+    while sum(found) < steps:
+        found.append(min(max(found[-1] - shrink, least), steps - sum(found)))
+    return found
+
+
+def ascend(
+    model: nn.Module,
+    x: torch.Tensor,
+    labels: tuple[torch.Tensor, ...],
+    budget: Budget,
+    noise: torch.Tensor,
+    loss: Loss,
+    steps: int,
+    rho: float,
+) -> torch.Tensor:
+    """Maximise ``loss`` within the budget; each image stops at its first iterate that is surely wrong.
+
+    Args:
+        labels: (y,) or, for a targeted loss, (y, target), each [N].
+        noise: uniform in [-1, 1), scaled to the surface of the budget for the start.
+
+    Returns:
+        For an image that fell that iterate, else the one of the largest loss.
+    """
+    unit = noise / per_image(size(noise, budget.norm).clamp(min=1e-12), noise)
+    result = project(x + budget.epsilon * unit, x, budget)
+    climb = _Climb(model, x, labels, budget, result.clone(), loss)
+    active = torch.arange(len(x), device=x.device)
+    for window in windows(steps):
+        for _ in range(window):
+            result[active[climb.fallen]] = climb.current[climb.fallen]
+            active = active[~climb.fallen]
+            if not len(active):
+                return result
+            climb.keep(~climb.fallen)
+            climb.step()
+        climb.adapt(window, rho)
+    result[active] = torch.where(per_image(climb.fallen, x), climb.current, climb.best)
+    return result
+
+
+class _Climb:
+    """The images that still stand, each with its own step size, momentum and best point."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        x: torch.Tensor,
+        labels: tuple[torch.Tensor, ...],
+        budget: Budget,
+        start: torch.Tensor,
+        loss: Loss,
+    ) -> None:
+        self.model, self.budget, self.loss = model, budget, loss
+        self.x, self.labels = x, labels
+        self.current = self.previous = self.best = start
+        self.gradient, self.value, self.fallen = look(model, start, labels[0], loss, *labels[1:])
+        self.best_gradient, self.best_value = self.gradient, self.value
+        self.checked_value = self.value
+        self.rate = torch.full_like(self.value, 2 * budget.epsilon)
+        self.rises = torch.zeros_like(self.value)
+        self.halved = torch.ones_like(self.fallen)
+        self.momentum = 1.0
+
+    def keep(self, chosen: torch.Tensor) -> None:
+        """Forget the images that are not ``chosen`` [N]."""
+        if chosen.all():
+            return
+        for name, state in vars(self).items():
+            if isinstance(state, torch.Tensor):
+                setattr(self, name, state[chosen])
+        self.labels = tuple(label[chosen] for label in self.labels)
+
+    def step(self) -> None:
+        """One step with momentum (none in the first), and a look at where it led."""
+        move = steepest(self.gradient, self.budget.norm) * per_image(self.rate, self.x)
+        target = project(self.current + move, self.x, self.budget)
+        drift = (1 - self.momentum) * (self.current - self.previous)
+        moved = self.current + self.momentum * (target - self.current) + drift
+        self.previous, self.current = self.current, project(moved, self.x, self.budget)
+        self.momentum = MOMENTUM
+        before = self.value
+        self.gradient, self.value, self.fallen = look(
+            self.model, self.current, self.labels[0], self.loss, *self.labels[1:]
+        )
+        self.rises = self.rises + (self.value > before)
+        better = self.value > self.best_value
+        self.best = torch.where(per_image(better, self.x), self.current, self.best)
+        self.best_gradient = torch.where(per_image(better, self.x), self.gradient, self.best_gradient)
+        self.best_value = torch.where(better, self.value, self.best_value)
+
+    def adapt(self, window: int, rho: float) -> None:
+        """Halve the step, and go back to the best point, where the loss rose too seldom or its best stands still."""
+        stuck = ~self.halved & (self.best_value <= self.checked_value)
+        halve = (self.rises <= rho * window) | stuck
+        self.halved, self.checked_value = halve, self.best_value
+        self.rises = torch.zeros_like(self.rises)
+        self.rate = torch.where(halve, self.rate / 2, self.rate)
+        self.current = torch.where(per_image(halve & ~self.fallen, self.x), self.best, self.current)
+        self.gradient = torch.where(per_image(halve, self.x), self.best_gradient, self.gradient)

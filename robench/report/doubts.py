@@ -1,0 +1,78 @@
+"""What the measurements of one model say against each other (Carlini et al. 2019, arXiv:1902.06705).
+
+An attack that is given more must not achieve less; where it does, the model hides its gradients or the attack is too
+weak, and its robust accuracy is not to be believed. Differences that a few images make are left alone.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from robench.core.types import Condition, Measurement, ResultCard
+
+TOLERATED = 0.01
+BLACK_BOX = ("square",)
+ONE_STEP = ("fgsm",)
+
+
+def doubts(card: ResultCard, condition: Condition) -> list[str]:
+    """Sentences that stand beside the score of an attack."""
+    found = _only(card, condition)
+    if condition.kind != "attack" or found is None:
+        return []
+    return list(_doubts(card, condition, found))
+
+
+def _doubts(card: ResultCard, condition: Condition, found: Measurement) -> Iterator[str]:
+    gradient_based = condition.name not in BLACK_BOX
+    for other in card.suite.conditions:
+        theirs = _only(card, other) if other != condition and other.kind == "attack" else None
+        if theirs is None or theirs.total != found.total:
+            continue
+        lead = (found.correct - theirs.correct) / found.total
+        if lead <= TOLERATED or _norm(other) != _norm(condition):
+            continue
+        points = f"by {100 * lead:.1f} points"
+        if other.level == condition.level and gradient_based:
+            if other.name in ONE_STEP and condition.name not in ONE_STEP:
+                yield f"a single step ({other.name}) beats it {points}"
+            elif other.name in BLACK_BOX and condition.name not in ONE_STEP:
+                yield f"a black-box attack ({other.name}) beats it {points}: gradients are hidden"
+            elif _steps(other) > _steps(condition) and _without_steps(other) == _without_steps(condition):
+                yield f"more steps ({_steps(other)}) still help, {points}"
+            elif _without_loss(other) == _without_loss(condition):
+                yield f"another loss ({dict(other.params).get('loss', 'ce')}) helps {points}"
+        elif _without_level(other) == _without_level(condition) and _level(other) < _level(condition):
+            yield f"a smaller epsilon ({_level(other) * 255:g}/255) beats it {points}"
+
+
+def _only(card: ResultCard, condition: Condition) -> Measurement | None:
+    rows = [row for row in card.of(condition) if row.total]
+    return rows[0] if len(rows) == 1 else None
+
+
+def _level(condition: Condition) -> float:
+    return condition.level or 0.0
+
+
+def _norm(condition: Condition) -> object:
+    return dict(condition.params).get("norm", "linf")
+
+
+def _steps(condition: Condition) -> int:
+    return int(dict(condition.params).get("steps", 0))
+
+
+def _without(condition: Condition, *names: str) -> Condition:
+    return replace(condition, params=tuple(pair for pair in condition.params if pair[0] not in names), grid=())
+
+
+def _without_steps(condition: Condition) -> Condition:
+    return _without(condition, "steps")
+
+
+def _without_loss(condition: Condition) -> Condition:
+    return _without(condition, "loss")
+
+
+def _without_level(condition: Condition) -> Condition:
+    return replace(_without(condition), level=None)

@@ -1,0 +1,149 @@
+"""Which images fall to an attack at which epsilon of a grid.
+
+Budgets nest: what fools a model within a small epsilon is allowed within a larger one, and where no perturbation of a
+large budget fools it, none of a smaller one does. So each image is attacked at few epsilons of the grid, halving what
+is open. The second half of that argument trusts the attack at the larger epsilon; a sample of images is attacked at the
+epsilons that were left out, and a flag tells where they disagree.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from robench.attacks.apply import perturb
+from robench.attacks.gradient import surely_wrong
+from robench.core.types import Bits, Condition
+from robench.data.base import Dataset
+from robench.subject import Subject, judge, to_pixels
+
+AUDITED = 64
+TOLERATED = 0.03
+
+Progress = Callable[[int, int], None]
+Indices = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Fallen:
+    """What a search found.
+
+    Attributes:
+        top1, top5: bool [levels, N], which images are right at each epsilon of the grid.
+        rounded: the same as top1, for the adversarial images rounded to 8 bits.
+        flags: reasons to doubt it.
+    """
+
+    top1: Bits
+    top5: Bits
+    rounded: Bits
+    flags: tuple[str, ...]
+
+
+class Search:
+    """One attack on one model and data set, over a grid of epsilons.
+
+    Args:
+        subject: the model.
+        data: the images.
+        clean: bool [N], which of them are right without an attack.
+        condition: the attack; its ``grid`` has the epsilons, or its ``level`` the only one.
+        seed, draw: of the random streams.
+        batch_size: images that are attacked at once.
+        progress: called with (images done, standing so far).
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        data: Dataset,
+        clean: Bits,
+        condition: Condition,
+        seed: int,
+        draw: int,
+        batch_size: int,
+        progress: Progress,
+    ) -> None:
+        self.subject, self.data, self.condition = subject, data, condition
+        self.seed, self.draw, self.progress = seed, draw, progress
+        self.batch_size = -(-batch_size // subject.model.block) * subject.model.block
+        self.grid = condition.grid or (condition.level,)
+        levels, images = len(self.grid), len(clean)
+        self.low = np.full(images, -1)  # the highest level at which an image is known to stand
+        self.high = np.where(clean, levels, 0)  # the lowest at which it is known to have fallen
+        self.top5 = np.ones((levels, images), bool)
+        self.rounded = np.tile(clean, (levels, 1))
+        self.tried = np.zeros((levels, images), bool)
+
+    def run(self) -> Fallen:
+        """Search until every image's epsilon is known, and audit a sample of what was left out."""
+        while (unknown := self.high - self.low > 1).any():
+            middle = (self.low + self.high) // 2
+            for level in np.unique(middle[unknown]):
+                self._attack(np.flatnonzero(unknown & (middle == level)), level, self.progress)
+        flags = self._audit()
+        level = np.arange(len(self.grid))[:, None]
+        top1 = level <= self.low
+        top5 = top1 | np.logical_and.accumulate(self.top5, axis=0)
+        return Fallen(top1, top5, np.logical_and.accumulate(self.rounded, axis=0), flags)
+
+    def _attack(self, images: Indices, level: int, progress: Progress = lambda done, standing: None) -> None:
+        for start in range(0, len(images), self.batch_size):
+            part = images[start : start + self.batch_size]
+            top1, top5, rounded = self._strike(part, replace(self.condition, level=self.grid[level]))
+            self.tried[level, part] = True
+            self.low[part[top1]] = level
+            self.high[part[~top1]] = level
+            self.low[part] = np.minimum(self.low[part], self.high[part] - 1)
+            self.top5[level, part] = top5
+            self.rounded[level, part] &= rounded
+            done = self.high - self.low <= 1
+            progress(max(int(done.sum()), 1), int((done & (self.low >= 0)).sum()))
+
+    def _strike(self, images: Indices, condition: Condition) -> tuple[Bits, Bits, Bits]:
+        """Attack some images; (right at the first guess, within five, right after rounding to 8 bits)."""
+        subject = self.subject
+        x = to_pixels(self.data.images[images], subject.model.device)
+        y = torch.from_numpy(self.data.labels[images]).to(subject.model.device)
+        outside = condition.name.startswith("torchattacks:")
+        attacked = subject.model if outside else subject.gradients
+        result = perturb(attacked, x, y, condition, self.seed, self.draw, images)
+        top1, top5 = judge(subject.model, result, y)
+        doubtful = top1 & self._seems_wrong(result, y) if attacked.slack else np.zeros_like(top1)
+        if doubtful.any():
+            chosen = torch.from_numpy(np.flatnonzero(doubtful)).to(x.device)
+            result[chosen] = perturb(
+                subject.exact, x[chosen], y[chosen], condition, self.seed, self.draw, images[doubtful]
+            )
+            top1, top5 = judge(subject.model, result, y)
+        rounded, _ = judge(subject.model, (result * 255).round() / 255, y)
+        return top1, top5, rounded
+
+    def _seems_wrong(self, x: torch.Tensor, y: torch.Tensor) -> Bits:
+        model = self.subject.gradients
+        with torch.inference_mode():
+            return surely_wrong(model, model(x), y).cpu().numpy()
+
+    def _audit(self) -> tuple[str, ...]:
+        """Attack a sample of images at an epsilon that was left out below one at which they stood.
+
+        By turns it is the largest of those epsilons and the smallest.
+        """
+        skipped = ~self.tried & (np.arange(len(self.grid))[:, None] < self.low)
+        sample = np.flatnonzero(skipped.any(0))[:AUDITED]
+        if not len(sample):
+            return ()
+        stood = self.low[sample]
+        smallest = np.argmax(skipped[:, sample], axis=0)
+        largest = len(self.grid) - 1 - np.argmax(skipped[::-1, sample], axis=0)
+        chosen = np.where(np.arange(len(sample)) % 2, smallest, largest)
+        for level in np.unique(chosen):
+            self._attack(sample[chosen == level], int(level))
+        kept = self.high[sample] > chosen
+        self.low[sample[kept]] = stood[kept]
+        share = float(1 - kept.mean())
+        if share <= TOLERATED:
+            return ()
+        return (f"weaker at a larger epsilon: {share:.0%} of {len(sample)} images fell only at a smaller one",)

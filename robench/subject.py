@@ -1,0 +1,56 @@
+"""A model as it is measured, and the verdict on images."""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import torch
+
+from robench.core.types import Bits, Images, ModelCard
+from robench.models.blocked import Blocked
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A model as it is measured.
+
+    Attributes:
+        card: what is known of it.
+        model: pixels in [0, 1] -> logits, in blocks; every verdict is its own.
+        gradients: the same function, faster and perhaps in bfloat16; attacks take their gradients from it.
+        exact: the same function in float32 with batch norm folded, for what bfloat16 cannot tell.
+        lowbit: names of the layers whose weights are deployed in low bits.
+        fingerprint: of its weights, predictions and precision; decides whether a stored measurement is its own.
+        memory: what several measurements share, such as which images are right without an attack.
+    """
+
+    card: ModelCard
+    model: Blocked
+    gradients: Blocked
+    exact: Blocked
+    lowbit: frozenset[str]
+    fingerprint: str
+    memory: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+
+    def remembered(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """What ``compute`` gave the first time that ``key`` was asked for; it lives as long as the subject."""
+        if key not in self.memory:
+            self.memory[key] = compute()
+        return self.memory[key]
+
+
+def judge(model: Blocked, x: torch.Tensor, y: torch.Tensor) -> tuple[Bits, Bits]:
+    """Which images [N, C, H, W] are right at the first guess, and within five. Non-finite logits count as wrong."""
+    with torch.inference_mode():
+        logits = model(x)
+    finite = logits.isfinite().all(1)
+    guesses = logits.topk(min(5, logits.shape[1]), dim=1).indices == y[:, None]
+    top1 = (logits.argmax(1) == y) & finite
+    return top1.cpu().numpy(), ((guesses.any(1) & finite) | top1).cpu().numpy()
+
+
+def to_pixels(images: Images, device: torch.device) -> torch.Tensor:
+    """uint8 images -> float32 in [0, 1] on the device."""
+    return torch.from_numpy(images).to(device).float() / 255

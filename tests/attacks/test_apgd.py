@@ -1,0 +1,48 @@
+import pytest
+import torch
+
+from robench.attacks.apgd import windows
+from robench.attacks.apply import perturb
+from robench.core.types import Condition
+from robench.data.base import Dataset
+from robench.subject import Subject, to_pixels
+
+EPSILON = 16 / 255
+
+
+def test_checkpoints_are_the_papers() -> None:
+    assert windows(100) == [22, 19, 16, 13, 10, 7, 6, 6, 1]
+    assert sum(windows(7)) == 7
+
+
+@pytest.fixture(scope="module")
+def batch(digits: Dataset) -> tuple[torch.Tensor, torch.Tensor]:
+    return to_pixels(digits.images[:96], torch.device("cpu")), torch.from_numpy(digits.labels[:96])
+
+
+def standing(subject: Subject, batch: tuple[torch.Tensor, torch.Tensor], name: str, **params: object) -> torch.Tensor:
+    condition = Condition("attack", name, EPSILON, tuple(sorted(params.items())))
+    images = perturb(subject.gradients, *batch, condition, seed=0)
+    with torch.inference_mode():
+        return subject.model(images).argmax(1) == batch[1]
+
+
+@pytest.mark.parametrize(("loss", "tolerance"), [("ce", 1), ("dlr", 4)])
+def test_apgd_is_no_weaker_than_pgd_with_as_many_steps(loss: str, tolerance: int, fp_digits: Subject, batch) -> None:
+    pgd = standing(fp_digits, batch, "pgd", steps=20)
+    assert 10 < pgd.sum() < 90
+    assert standing(fp_digits, batch, "apgd", steps=20, loss=loss).sum() <= pgd.sum() + tolerance
+
+
+def test_targets_help(fp_digits: Subject, batch) -> None:
+    one, nine = (standing(fp_digits, batch, "apgd_targeted", steps=10, targets=n) for n in (1, 9))
+    assert not (nine & ~one).any()
+    assert nine.sum() <= one.sum()
+
+
+def test_the_cascade_leaves_no_more_than_each_of_its_parts(fp_digits: Subject, batch) -> None:
+    settings = {"steps": 10, "targets": 2}
+    whole = standing(fp_digits, batch, "robench_aa", queries=50, **settings)
+    assert whole.sum() <= standing(fp_digits, batch, "apgd", steps=10).sum()
+    assert whole.sum() <= standing(fp_digits, batch, "apgd_targeted", **settings).sum()
+    assert whole.sum() <= standing(fp_digits, batch, "square", queries=50).sum()

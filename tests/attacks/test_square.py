@@ -1,0 +1,52 @@
+import pytest
+import torch
+
+from robench.attacks.apply import perturb
+from robench.attacks.square import _squares, share_left
+from robench.core.errors import RobenchError
+from robench.core.types import Condition
+
+
+class Bright(torch.nn.Module):
+    """Class 1 where the mean is above 0.55: no gradient is needed to find that out."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        mean = x.mean((1, 2, 3))
+        return torch.stack([0.55 - mean, mean - 0.55], dim=1)
+
+
+def test_squares_are_squares_of_one_sign_a_channel() -> None:
+    numbers = torch.tensor([[0.0, 0.999, 0.2, 0.7], [0.5, 0.0, 0.9, 0.9]])
+    change = _squares(numbers, 3, 8, 8)
+    assert change.shape == (2, 2, 8, 8)
+    assert change[0, 0, :3, 5:].eq(1).all()
+    assert change[0, 1, :3, 5:].eq(-1).all()
+    assert change[1, :, 3:6, :3].eq(-1).all()
+    assert change.abs().sum((2, 3)).eq(9).all()
+
+
+def test_the_schedule_is_the_papers() -> None:
+    assert [share_left(query, 5000) for query in (0, 5, 6, 100, 101, 4001, 4999)] == [
+        1, 1, 0.5, 0.25, 0.125, 0.5**9, 0.5**9,
+    ]  # fmt: skip
+
+
+def test_it_finds_its_way_without_gradients() -> None:
+    x, y = torch.full((4, 3, 8, 8), 0.5), torch.zeros(4, dtype=torch.long)
+    fallen = perturb(Bright(), x, y, Condition("attack", "square", 0.06, (("queries", 300),)), seed=0)
+    assert (Bright()(fallen).argmax(1) == 1).all()
+    standing = perturb(Bright(), x, y, Condition("attack", "square", 0.03, (("queries", 50),)), seed=0)
+    assert (Bright()(standing).argmax(1) == 0).all()
+    alone = perturb(Bright(), x[2:3], y[2:3], Condition("attack", "square", 0.06, (("queries", 300),)), 0, 0, [2])
+    assert torch.equal(alone, fallen[2:3])
+
+
+def test_it_knows_linf_alone() -> None:
+    with pytest.raises(RobenchError, match="made for Linf"):
+        perturb(
+            Bright(),
+            torch.zeros(1, 3, 8, 8),
+            torch.zeros(1).long(),
+            Condition("attack", "square", 1.0, (("norm", "l2"),)),
+            0,
+        )

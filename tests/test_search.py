@@ -1,0 +1,114 @@
+"""The search over a grid finds what an attack at each epsilon finds, with fewer attacks."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from robench import zoo
+from robench.attacks import ATTACKS
+from robench.core.types import Condition
+from robench.data.base import Dataset
+from robench.evaluation import prepare
+from robench.runner import Task, measure
+from robench.search import Search
+from robench.subject import Subject
+
+GRID = tuple(epsilon / 255 for epsilon in (2, 4, 8, 16, 32, 64))
+PGD = Condition("attack", "pgd", None, (("steps", 10),))
+
+
+def each(subject: Subject, data: Dataset) -> np.ndarray:
+    tasks = (Task(subject, data, replace(PGD, level=level), 0, 0, 64) for level in GRID)
+    return np.stack([measure(task).top1 for task in tasks])
+
+
+def searched(subject: Subject, data: Dataset) -> np.ndarray:
+    tasks = (Task(subject, data, replace(PGD, level=level, grid=GRID), 0, 0, 64) for level in GRID)
+    return np.stack([measure(task).top1 for task in tasks])
+
+
+def test_a_search_finds_what_an_attack_at_each_epsilon_finds(twn_digits: Subject, digits: Dataset) -> None:
+    data = digits.first(128)
+    one_by_one, together = each(twn_digits, data), searched(twn_digits, data)
+    assert 0.05 < together.mean() < 0.95
+    assert (together & ~one_by_one).sum(1).max() <= 1  # never weaker, but for an image on the edge
+    assert np.abs(together.sum(1) - one_by_one.sum(1)).max() <= 1
+    assert (np.diff(together.astype(int), axis=0) <= 0).all()
+
+
+def test_bfloat16_gradients_find_what_float32_gradients_find(digits: Dataset) -> None:
+    data = digits.first(128)
+    loaded = zoo.load("twn_resnet20", "digits", 10)
+    exact, fast = (
+        searched(prepare(loaded, data, torch.device("cpu"), precision), data) for precision in ("float32", "bfloat16")
+    )
+    assert np.abs(exact.sum(1) - fast.sum(1)).max() <= 1
+
+
+@pytest.fixture
+def planned(monkeypatch: pytest.MonkeyPatch) -> dict[int, list[float]]:
+    """An attack that fools an image exactly at the epsilons that are written down for it, and counts its calls."""
+    calls: dict[int, list[float]] = {}
+
+    def attack(model, x, y, budget, rng):
+        calls.setdefault(round(budget.epsilon * 255), []).append(len(x))
+        marks = x[:, 0, 0, 0] * 255
+        return torch.where((marks <= budget.epsilon * 255)[:, None, None, None], x + budget.epsilon, x)
+
+    monkeypatch.setitem(ATTACKS._entries, "planned", attack)
+    return calls
+
+
+class Watchful(torch.nn.Module):
+    """Says 0 for an image whose last pixel is 0, and 1 for any other."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        changed = x[:, 0, -1, -1] * 1000
+        return torch.stack([0.5 - changed, changed], dim=1)
+
+
+def make(marks: list[int]) -> tuple[Subject, Dataset]:
+    images = np.zeros((len(marks), 1, 4, 4), np.uint8)
+    images[:, 0, 0, 0] = marks
+    data = Dataset("made", "here", images, np.zeros(len(marks), np.int64), ("still", "moved"))
+    return prepare(zoo.describe(Watchful(), "watchful"), data, torch.device("cpu")), data
+
+
+def test_each_image_falls_at_its_own_epsilon_and_is_attacked_three_times_at_most(planned: dict) -> None:
+    marks = [0, 2, 3, 4, 8, 9, 16, 32, 64, 65, 255]
+    subject, data = make(marks)
+    condition = Condition("attack", "planned", None, grid=GRID)
+    progress: list[tuple[int, int]] = []
+    found = Search(subject, data, np.ones(11, bool), condition, 0, 0, 64, lambda *at: progress.append(at)).run()
+    assert found.top1.tolist() == [[mark > 255 * level for mark in marks] for level in GRID]
+    assert found.flags == ()
+    audited = 9  # those that stood at some epsilon above one that was left out
+    assert sum(map(sum, planned.values())) <= 3 * len(marks) + audited
+    assert progress[-1][0] == 11
+
+
+def test_an_image_that_is_wrong_without_an_attack_is_not_attacked(planned: dict) -> None:
+    subject, data = make([255, 255])
+    found = Search(subject, data, np.array([False, True]), Condition("attack", "planned", 0.1), 0, 0, 64, print).run()
+    assert found.top1.tolist() == [[False, True]]
+    assert sum(map(sum, planned.values())) == 1
+
+
+def test_the_audit_finds_an_attack_that_is_weaker_at_a_larger_epsilon(monkeypatch: pytest.MonkeyPatch) -> None:
+    def attack(model, x, y, budget, rng):
+        return x + budget.epsilon if budget.epsilon < 3 / 255 else x
+
+    monkeypatch.setitem(ATTACKS._entries, "weak", attack)
+    subject, data = make([10] * 20)
+    found = Search(subject, data, np.ones(20, bool), Condition("attack", "weak", grid=GRID), 0, 0, 64, print).run()
+    assert "weaker at a larger epsilon" in found.flags[0]
+
+
+def test_what_only_a_fraction_of_a_grey_level_does_is_undone_by_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ATTACKS._entries, "faint", lambda model, x, y, budget, rng: x + budget.epsilon)
+    subject, data = make([10])
+    for level, rounded in ((0.4 / 255, True), (0.6 / 255, False)):
+        result = measure(Task(subject, data, Condition("attack", "faint", level), 0, 0, 64))
+        assert (result.top1.item(), result.rounded.item()) == (False, rounded)
