@@ -33,11 +33,11 @@ def test_the_schedule_is_the_papers() -> None:
 
 def test_it_finds_its_way_without_gradients() -> None:
     x, y = torch.full((4, 3, 8, 8), 0.5), torch.zeros(4, dtype=torch.long)
-    fallen = perturb(Bright(), x, y, Condition("attack", "square", 0.06, (("queries", 300),)), seed=0)
+    fallen = perturb(Bright(), x, y, Condition("attack", "square", 0.1, (("queries", 300),)), seed=0)
     assert (Bright()(fallen).argmax(1) == 1).all()
     standing = perturb(Bright(), x, y, Condition("attack", "square", 0.03, (("queries", 50),)), seed=0)
     assert (Bright()(standing).argmax(1) == 0).all()
-    alone = perturb(Bright(), x[2:3], y[2:3], Condition("attack", "square", 0.06, (("queries", 300),)), 0, 0, [2])
+    alone = perturb(Bright(), x[2:3], y[2:3], Condition("attack", "square", 0.1, (("queries", 300),)), 0, 0, [2])
     assert torch.equal(alone, fallen[2:3])
 
 

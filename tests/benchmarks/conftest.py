@@ -1,0 +1,59 @@
+"""Prints, for each pair of benchmarks, the ratio of their times and what each of them found."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from robench import zoo
+from robench.core.errors import RobenchError
+from robench.data.base import Dataset
+from robench.data.load import load
+from robench.evaluation import choose_precision, prepare
+from robench.subject import Subject
+
+CPU = torch.device("cpu")
+IMAGES = int(os.environ.get("ROBENCH_BENCH_IMAGES", "200"))
+
+
+@pytest.fixture(scope="session")
+def images() -> Dataset:
+    """The first images of CIFAR-10 where $ROBENCH_DATA has it, else of digits; $ROBENCH_BENCH_IMAGES of them."""
+    folder = os.environ.get("ROBENCH_DATA")
+    try:
+        return load("cifar10", data_dir=Path(folder or "nowhere")).first(IMAGES)
+    except RobenchError:
+        return load("digits").first(IMAGES)
+
+
+def subject(name: str, images: Dataset) -> Subject:
+    folder = zoo.find(name, images.name)
+    if folder is None:
+        pytest.skip(f"the zoo has no {name} for {images.name}")
+    return prepare(zoo.load(name, images.name, 10), images, CPU, choose_precision("auto", CPU))
+
+
+@pytest.fixture(scope="session")
+def standard(images: Dataset) -> Subject:
+    return subject("fp_resnet20", images)
+
+
+@pytest.fixture(scope="session")
+def adversarial(images: Dataset) -> Subject:
+    return subject("at_fp_resnet20", images)
+
+
+def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
+    session = getattr(config, "_benchmarksession", None)
+    groups: dict[str, list] = {}
+    for bench in session.benchmarks if session else []:
+        if bench.stats.rounds:
+            groups.setdefault(bench.group, []).append(bench)
+    for group, (ours, *peers) in groups.items():
+        terminalreporter.write_line(f"{group}: {ours.name} {ours.stats.min:.3f} s {ours.extra_info or ''}")
+        for peer in peers:
+            ratio = peer.stats.min / ours.stats.min
+            terminalreporter.write_line(
+                f"    {peer.name} {peer.stats.min:.3f} s: {ratio:.2f} times {peer.extra_info or ''}"
+            )

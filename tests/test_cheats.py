@@ -1,0 +1,80 @@
+"""Models that look robust and are not: each is caught by its flag, on real images and by the usual path."""
+
+import torch
+from torch import nn
+
+from robench import zoo
+from robench.core.types import Condition, DataCard, Measurement, ResultCard, Suite
+from robench.data.base import Dataset
+from robench.evaluation import prepare
+from robench.report.doubts import doubts
+from robench.runner import Task, measure
+
+PGD = Condition("attack", "pgd", 16 / 255, (("steps", 5),))
+SQUARE = Condition("attack", "square", 16 / 255, (("queries", 150),))
+CLEAN = Condition("clean", "clean")
+
+
+class Cheat(nn.Module):
+    """A real classifier behind or before something that hides its gradients."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = zoo.load("fp_resnet20", "digits", 10).module
+
+
+class HugeLogits(Cheat):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return 1e4 * self.model(x)
+
+
+class Rounded(Cheat):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.model((x * 8).round() / 8)
+
+
+class Noisy(Cheat):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.model((x + 0.2 * torch.randn_like(x)).clamp(0, 1))
+
+
+class BatchStatistics(Cheat):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.model(x - x.mean((0, 2, 3), keepdim=True) + 0.3)
+
+
+def measured(cheat: nn.Module, digits: Dataset, *conditions: Condition) -> list[Measurement]:
+    data = digits.first(64)
+    subject = prepare(zoo.describe(cheat, type(cheat).__name__), data, torch.device("cpu"))
+    return [measure(Task(subject, data, condition, 0, 0, 64)) for condition in conditions]
+
+
+def flags(cheat: nn.Module, digits: Dataset, condition: Condition) -> str:
+    return "; ".join(measured(cheat, digits, condition)[0].flags)
+
+
+def test_huge_logits_leave_no_gradient(digits: Dataset) -> None:
+    assert "zero gradients: on" in flags(HugeLogits(), digits, PGD)
+
+
+def test_a_rounding_layer_leaves_no_gradient_and_a_black_box_attack_beats_pgd(digits: Dataset) -> None:
+    white, black = measured(Rounded(), digits, PGD, SQUARE)
+    assert "zero gradients: on 100%" in white.flags[0]
+    assert white.correct > black.correct
+    subject = zoo.describe(Rounded(), "rounded").card
+    suite = Suite("mine", 1, 64, 0, (PGD, SQUARE))
+    card = ResultCard(subject, suite, DataCard("digits", "here", 64, "f"), (white, black))
+    assert any("a black-box attack (square) beats it" in doubt for doubt in doubts(card, PGD))
+
+
+def test_noise_in_the_forward_pass_is_seen(digits: Dataset) -> None:
+    assert "random:" in flags(Noisy(), digits, CLEAN)
+
+
+def test_batch_statistics_are_seen(digits: Dataset) -> None:
+    assert "batch-dependent:" in flags(BatchStatistics(), digits, CLEAN)
+
+
+def test_an_honest_model_has_no_flags(digits: Dataset) -> None:
+    honest = zoo.load("twn_resnet20", "digits", 10).module
+    assert flags(honest, digits, PGD) == flags(honest, digits, CLEAN) == ""
