@@ -81,7 +81,8 @@ def test_twins_differ_in_the_quantizer_alone() -> None:
         recipe = load_recipe(str(path.relative_to(RECIPES).with_suffix("")))
         if recipe.twin:
             twin = load_recipe(f"{recipe.dataset}/{recipe.twin}")
-            assert replace(recipe, name=twin.name, quantizer=twin.quantizer, twin="", paper=twin.paper) == twin
+            same = {name: getattr(twin, name) for name in ("name", "quantizer", "clip", "twin", "paper")}
+            assert replace(recipe, **same) == twin
 
 
 @pytest.mark.parametrize(
