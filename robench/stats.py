@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import binomtest, norm
+import numpy.typing as npt
+from scipy.stats import binom, binomtest, norm
 
 from robench.core.seeding import stream
 from robench.core.types import Bits
@@ -13,7 +14,7 @@ RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value with its 95% interval, as shares in [-1, 1]."""
+    """A value with its 95% interval; accuracies and differences are shares in [-1, 1]."""
 
     value: float
     low: float
@@ -27,6 +28,18 @@ def wilson(correct: int, total: int, confidence: float = 0.95) -> Estimate:
     centre = (share + z**2 / (2 * total)) / (1 + z**2 / total)
     half = z * np.sqrt(share * (1 - share) / total + z**2 / (4 * total**2)) / (1 + z**2 / total)
     return Estimate(share, max(float(centre - half), 0.0), min(float(centre + half), 1.0))
+
+
+def median(values: npt.NDArray[np.float64], confidence: float = 0.95) -> Estimate:
+    """Median (the lower of two middle values) with the interval between order statistics that binomial counts give.
+
+    Values may be infinite (censored), as long as the order is known.
+    """
+    ordered = np.sort(values)
+    count = len(ordered)
+    low, high = binom.interval(confidence, count, 0.5)
+    places = (count - 1) // 2, max(int(low) - 1, 0), min(int(high), count - 1)
+    return Estimate(*(float(ordered[place]) for place in places))
 
 
 def mcnemar(first: Bits, second: Bits) -> float:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from robench.stats import bootstrap_mean, mcnemar, paired_difference, wilson
+from robench.stats import bootstrap_mean, mcnemar, median, paired_difference, wilson
 
 
 def test_wilson_by_hand() -> None:
@@ -72,3 +72,16 @@ def test_two_way_bootstrap_sees_the_spread_of_draws() -> None:
 def test_bootstrap_is_reproducible() -> None:
     values = np.random.default_rng(1).random((3, 50))
     assert bootstrap_mean(values, resample_rows=True) == bootstrap_mean(values, resample_rows=True)
+
+
+def test_median_has_an_interval_of_order_statistics() -> None:
+    values = np.arange(1.0, 102.0)
+    estimate = median(values)
+    assert (estimate.value, estimate.low, estimate.high) == (51, 41, 62)
+    assert median(np.array([1.0, np.inf, np.inf])).value == np.inf
+
+
+def test_the_interval_of_the_median_covers() -> None:
+    rng = np.random.default_rng(0)
+    estimates = [median(rng.normal(size=60)) for _ in range(1000)]
+    assert 0.93 < np.mean([e.low <= 0 <= e.high for e in estimates]) < 0.99

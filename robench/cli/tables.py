@@ -4,7 +4,7 @@ from rich.table import Table
 from rich.text import Text
 
 from robench.core.types import ResultCard
-from robench.report.summary import accuracy, difference, flags, groups, percent
+from robench.report.summary import accuracy, difference, flags, fooling, groups, percent
 
 
 def result_table(card: ResultCard, twin: ResultCard | None) -> Table:
@@ -35,4 +35,7 @@ def result_table(card: ResultCard, twin: ResultCard | None) -> Table:
     notes = sorted({flag for group in groups(card.suite) for flag in flags(card, group)})
     if notes:
         table.caption = f"{table.caption}\n* " + "\n* ".join(notes)
+    sentences = [*fooling(card), *(fooling(twin) if twin else [])]
+    if sentences:
+        table.caption = "\n".join([str(table.caption), *sentences])
     return table

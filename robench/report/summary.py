@@ -49,11 +49,12 @@ def groups(suite: Suite) -> list[Group]:
 
 def label(condition: Condition) -> str:
     """What a table calls a condition; severities of one corruption share a label, and so a row."""
-    if condition.kind in ("clean", "corruption") or condition.level is None:
-        return condition.name
     if condition.kind == "attack":
         settings = ", ".join(str(value) for _, value in condition.params)
-        return f"{condition.name}{f' ({settings})' if settings else ''} {condition.level * 255:g}/255"
+        epsilon = "" if condition.level is None else f" {condition.level * 255:g}/255"
+        return f"{condition.name}{f' ({settings})' if settings else ''}{epsilon}"
+    if condition.kind in ("clean", "corruption") or condition.level is None:
+        return condition.name
     return f"{condition.name} {condition.level:g}"
 
 
@@ -104,6 +105,36 @@ def flags(card: ResultCard, group: Group) -> list[str]:
     rows = _rows(card, group) or []
     measured = {flag for row in rows for flag in row.flags if not flag.startswith(NOT_APPLICABLE)}
     return sorted(measured | {doubt for condition in group.conditions for doubt in doubts(card, condition)})
+
+
+def smallest_epsilons(card: ResultCard) -> list[tuple[str, Estimate]]:
+    """For each attack that searched a grid: the median over images of the smallest epsilon that fools the model.
+
+    Only images that are right without an attack count; one that stands at every epsilon is infinite. The epsilon is
+    known to a step of the grid, of which the upper end is taken.
+    """
+    clean = next((row.top1 for row in card.measurements if row.condition.kind == "clean"), None)
+    found = []
+    for search in dict.fromkeys(replace(c, level=None) for c in card.suite.conditions if len(c.grid) > 1):
+        rows = [card.of(replace(search, level=level)) for level in search.grid]
+        if clean is None or not clean.any() or not all(rows):
+            continue
+        fallen = ~np.stack([row[0].top1 for row in rows])[:, clean]
+        smallest = np.where(fallen.any(0), np.array(search.grid)[fallen.argmax(0)], np.inf)
+        found.append((label(search), stats.median(smallest)))
+    return found
+
+
+def fooling(card: ResultCard) -> list[str]:
+    """Sentences about the smallest epsilons."""
+    return [
+        f"{card.model.name}, {name}: the median image falls at {_grey(e.value)} [{_grey(e.low)}, {_grey(e.high)}]"
+        for name, e in smallest_epsilons(card)
+    ]
+
+
+def _grey(epsilon: float) -> str:
+    return f"{epsilon * 255:.3g}/255" if np.isfinite(epsilon) else "no epsilon of the grid"
 
 
 def percent(estimate: Estimate | str, *, signed: bool = False) -> str:

@@ -8,7 +8,16 @@ from robench import cards
 from robench.core.errors import RobenchError
 from robench.core.types import Condition, DataCard, Measurement, ModelCard, ResultCard, Suite
 from robench.report import leaderboard
-from robench.report.summary import MISSING, NOT_APPLICABLE, accuracy, difference, groups, percent
+from robench.report.summary import (
+    MISSING,
+    NOT_APPLICABLE,
+    accuracy,
+    difference,
+    fooling,
+    groups,
+    percent,
+    smallest_epsilons,
+)
 from robench.stats import Estimate
 
 CONDITIONS = (
@@ -110,3 +119,18 @@ def test_an_empty_folder_and_mixed_versions_are_one_sentence(folder: Path) -> No
     cards.write(replace(FP, model=replace(FP.model, name="old"), suite=replace(SUITE, version=0)), folder / "cards")
     with pytest.raises(RobenchError, match="different versions"):
         leaderboard.render(folder / "cards")
+
+
+def test_the_smallest_epsilon_is_the_median_over_images_that_are_right_without_an_attack() -> None:
+    grid = (1 / 255, 2 / 255, 4 / 255)
+    conditions = (Condition("clean", "clean"), *(Condition("attack", "pgd", level, grid=grid) for level in grid))
+    standing = (90, 60, 30, 20)
+    rows = tuple(
+        Measurement(c, 0, np.arange(100) < n, np.arange(100) < n) for c, n in zip(conditions, standing, strict=True)
+    )
+    card = replace(FP, suite=replace(SUITE, conditions=conditions), measurements=rows)
+    ((name, estimate),) = smallest_epsilons(card)
+    assert name == "pgd"
+    assert estimate.value == 2 / 255  # 30 of 90 fall at 1/255, 30 more at 2/255
+    assert fooling(card)[0].startswith("fp, pgd: the median image falls at 2/255 [")
+    assert smallest_epsilons(replace(card, measurements=rows[:-1])) == []
