@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,22 @@ def write(card: ResultCard, folder: Path) -> Path:
             "The measurements are in the store: the same command goes on from there."
         ) from error
     return path
+
+
+def find(name: str, folders: Iterable[Path]) -> Path:
+    """The card that a path names, or the only one whose file in ``folders`` begins with ``name``.
+
+    Raises:
+        RobenchError: there is none, or more than one.
+    """
+    if Path(name).is_file():
+        return Path(name)
+    found = [path for folder in folders for path in sorted(folder.glob("*.json")) if path.name.startswith(f"{name}.")]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise RobenchError(f"{name} may be {' or '.join(str(path) for path in found)}; name one.")
+    raise RobenchError(f"there is no result card {name}; make one with: robench evaluate --model {name}.")
 
 
 def read(path: Path) -> ResultCard:

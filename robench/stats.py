@@ -1,5 +1,6 @@
 """Intervals and paired tests. The image is the unit; draws of noise are never pooled with images."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,6 +64,17 @@ def paired_difference(first: Bits, second: Bits, confidence: float = 0.95) -> Es
     return Estimate((only_first - only_second) / total, float(centre - half), float(centre + half))
 
 
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p-values adjusted for their number, so that the chance of any false alarm is bounded (Holm 1979)."""
+    count = len(p_values)
+    adjusted = [0.0] * count
+    largest = 0.0
+    for rank, index in enumerate(np.argsort(p_values, kind="stable")):
+        largest = max(largest, min((count - rank) * p_values[index], 1.0))
+        adjusted[index] = largest
+    return adjusted
+
+
 def bootstrap_mean(values: np.ndarray, *, resample_rows: bool, confidence: float = 0.95) -> Estimate:
     """Mean of a matrix [rows, images] with its percentile bootstrap interval.
 
@@ -71,6 +83,19 @@ def bootstrap_mean(values: np.ndarray, *, resample_rows: bool, confidence: float
         resample_rows: True where rows are random draws: a two-way bootstrap over draws and images. False where rows
             are fixed, such as the five severities: images alone are resampled.
     """
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(_resampled_means(values, resample_rows), [tail, 1 - tail])
+    return Estimate(float(values.mean()), float(low), float(high))
+
+
+def bootstrap_p(differences: np.ndarray, *, resample_rows: bool) -> float:
+    """Two-sided p-value of a mean difference of 0, from the same bootstrap; never below 2 / (resamples + 1)."""
+    means = _resampled_means(differences, resample_rows)
+    beyond = min(int((means <= 0).sum()), int((means >= 0).sum()))
+    return min(2 * (beyond + 1) / (len(means) + 1), 1.0)
+
+
+def _resampled_means(values: np.ndarray, resample_rows: bool) -> npt.NDArray[np.float64]:
     rows, images = values.shape
     rng = stream(0, "bootstrap", rows, images)
     image_share = rng.multinomial(images, np.full(images, 1 / images), RESAMPLES) / images
@@ -79,7 +104,4 @@ def bootstrap_mean(values: np.ndarray, *, resample_rows: bool, confidence: float
         if resample_rows
         else np.full((RESAMPLES, rows), 1 / rows)
     )
-    means = np.einsum("br,br->b", row_share, image_share @ values.T)
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(means, [tail, 1 - tail])
-    return Estimate(float(values.mean()), float(low), float(high))
+    return np.einsum("br,br->b", row_share, image_share @ values.T)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from robench.stats import bootstrap_mean, mcnemar, median, paired_difference, wilson
+from robench.stats import bootstrap_mean, bootstrap_p, holm, mcnemar, median, paired_difference, wilson
 
 
 def test_wilson_by_hand() -> None:
@@ -85,3 +85,18 @@ def test_the_interval_of_the_median_covers() -> None:
     rng = np.random.default_rng(0)
     estimates = [median(rng.normal(size=60)) for _ in range(1000)]
     assert 0.93 < np.mean([e.low <= 0 <= e.high for e in estimates]) < 0.99
+
+
+def test_holm_is_the_textbooks() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.9, 0.9]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+def test_the_bootstrap_p_value_is_small_for_a_difference_and_large_for_none() -> None:
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(5, 400))
+    assert bootstrap_p(noise + 0.3, resample_rows=True) < 0.01
+    assert bootstrap_p(noise - noise.mean(), resample_rows=False) > 0.5
+    nulls = [bootstrap_p(rng.normal(size=(1, 100)), resample_rows=False) for _ in range(200)]
+    assert np.mean(np.array(nulls) < 0.05) < 0.1

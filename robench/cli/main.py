@@ -1,5 +1,6 @@
 """Gathers the commands."""
 
+import robench.cli.compare
 import robench.cli.evaluate
 import robench.cli.leaderboard
 import robench.cli.listing

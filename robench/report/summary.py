@@ -98,6 +98,16 @@ def difference(card: ResultCard, twin: ResultCard, group: Group) -> Estimate | s
     return stats.bootstrap_mean(ours.astype(float) - theirs, resample_rows=_is_random(group))
 
 
+def p_value(card: ResultCard, other: ResultCard, group: Group) -> float | None:
+    """Of no difference between two models: McNemar's for one condition, the bootstrap's for several."""
+    ours, theirs = _matrix(card, group), _matrix(other, group)
+    if isinstance(ours, str) or isinstance(theirs, str) or card.data != other.data:
+        return None
+    if len(ours) == 1:
+        return stats.mcnemar(ours[0], theirs[0])
+    return stats.bootstrap_p(ours.astype(float) - theirs, resample_rows=_is_random(group))
+
+
 def flags(card: ResultCard, group: Group) -> list[str]:
     """The flags of a group's measurements, each once, without those that say n/a."""
     if group.outcome == "rounded":

@@ -144,3 +144,16 @@ def test_zoo_add_makes_a_folder_that_verifies_and_evaluates(here: Path) -> None:
     assert verified.exit_code == 0, verified.output
     evaluated = robench("evaluate", "--model", "zoo/digits/mine", *QUICK, "--conditions", "clean", "--json")
     assert json.loads(evaluated.stdout)["model"]["bits"] == 1
+
+
+def test_compare_pairs_two_cards_and_corrects_for_their_conditions(here: Path) -> None:
+    robench("evaluate", "--model", "twn_resnet20", *QUICK)
+    table = robench("compare", "twn_resnet20", "fp_resnet20")
+    assert table.exit_code == 0, table.output
+    assert "twn_resnet20 against fp_resnet20 on 64 images of digits, quick" in table.stdout
+    rows = json.loads(robench("compare", "twn_resnet20", "fp_resnet20", "--json").stdout)
+    assert {"clean", "pgd (20) 1/255", "gaussian 0.2"} < {row["condition"] for row in rows}
+    assert all(row["p"] <= row["p_holm"] <= 1 for row in rows)
+    missing = robench("compare", "twn_resnet20", "nothing")
+    assert missing.exit_code == 2
+    assert "there is no result card nothing" in missing.stderr
