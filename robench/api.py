@@ -30,7 +30,7 @@ class Request:
     conditions: str = "*"
     n_images: int | None = None
     seed: int | None = None
-    batch_size: int = 256
+    batch_size: int = 1024
     data_dir: Path | None = None
     checkpoint: Path | None = None
     device: str = "auto"
@@ -147,7 +147,7 @@ def evaluate(
     conditions: str = "*",
     n_images: int | None = None,
     seed: int | None = None,
-    batch_size: int = 256,
+    batch_size: int = 1024,
     data_dir: str | Path | None = None,
     device: str = "auto",
     gradients: str = "auto",

@@ -14,13 +14,15 @@ import numpy.typing as npt
 import torch
 
 from robench.attacks.apply import perturb
-from robench.attacks.gradient import surely_wrong
+from robench.attacks.gradient import look, surely_wrong
+from robench.attacks.losses import margin
 from robench.core.types import Bits, Condition
 from robench.data.base import Dataset
 from robench.subject import Subject, judge, to_pixels
 
 AUDITED = 64
 TOLERATED = 0.03
+BEND = 0.7
 
 Progress = Callable[[int, int], None]
 Indices = npt.NDArray[np.int64]
@@ -79,15 +81,34 @@ class Search:
 
     def run(self) -> Fallen:
         """Search until every image's epsilon is known, and audit a sample of what was left out."""
+        guess = self._first_guess()
         while (unknown := self.high - self.low > 1).any():
-            middle = (self.low + self.high) // 2
-            for level in np.unique(middle[unknown]):
-                self._attack(np.flatnonzero(unknown & (middle == level)), level, self.progress)
+            for level in np.unique(guess[unknown]):
+                self._attack(np.flatnonzero(unknown & (guess == level)), level, self.progress)
+            guess = np.where(self.low < 0, self.high - 1, self.low + 1)
         flags = self._audit()
         level = np.arange(len(self.grid))[:, None]
         top1 = level <= self.low
         top5 = top1 | np.logical_and.accumulate(self.top5, axis=0)
         return Fallen(top1, top5, np.logical_and.accumulate(self.rounded, axis=0), flags)
+
+    def _first_guess(self) -> Indices:
+        """The level at which each image should just fall, by the loss's slope at the clean image."""
+        guess = np.zeros(len(self.low), int)
+        if len(self.grid) == 1:
+            return guess
+        for start in range(0, len(guess), self.batch_size):
+            part = slice(start, start + self.batch_size)
+            x, y = self._batch(part)
+            point = look(self.subject.gradients, x, y, margin)
+            slope = point.gradient.flatten(1).abs().sum(1).clamp(min=1e-12)
+            needed = BEND * (-point.loss / slope).cpu().numpy()
+            guess[part] = np.searchsorted(self.grid[:-1], needed)
+        return guess
+
+    def _batch(self, images: Indices | slice) -> tuple[torch.Tensor, torch.Tensor]:
+        device = self.subject.model.device
+        return to_pixels(self.data.images[images], device), torch.from_numpy(self.data.labels[images]).to(device)
 
     def _attack(self, images: Indices, level: int, progress: Progress = lambda done, standing: None) -> None:
         for start in range(0, len(images), self.batch_size):
@@ -105,8 +126,7 @@ class Search:
     def _strike(self, images: Indices, condition: Condition) -> tuple[Bits, Bits, Bits]:
         """Attack some images; (right at the first guess, within five, right after rounding to 8 bits)."""
         subject = self.subject
-        x = to_pixels(self.data.images[images], subject.model.device)
-        y = torch.from_numpy(self.data.labels[images]).to(subject.model.device)
+        x, y = self._batch(images)
         outside = condition.name.startswith("torchattacks:")
         attacked = subject.model if outside else subject.gradients
         result = perturb(attacked, x, y, condition, self.seed, self.draw, images)

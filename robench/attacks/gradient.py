@@ -21,9 +21,18 @@ class Point(NamedTuple):
 def look(model: nn.Module, x: torch.Tensor, y: torch.Tensor, loss: Loss = ce, *targets: torch.Tensor) -> Point:
     """One forward and one backward pass at images ``x``; ``targets`` are the loss's, if it is a targeted one.
 
+    A model that computes in blocks is asked block by block, so that memory does not grow with the batch.
+
     Raises:
         RobenchError: the model passes no gradient.
     """
+    size = getattr(model, "block", len(x))
+    parts = zip(*(tensor.split(size) for tensor in (x, y, *targets)), strict=True)
+    points = [_look(model, loss, *part) for part in parts]
+    return points[0] if len(points) == 1 else Point(*map(torch.cat, zip(*points, strict=True)))
+
+
+def _look(model: nn.Module, loss: Loss, x: torch.Tensor, y: torch.Tensor, *targets: torch.Tensor) -> Point:
     with torch.enable_grad():
         x = x.detach().requires_grad_()
         logits = model(x)
