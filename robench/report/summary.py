@@ -1,5 +1,6 @@
 """What every table shows: conditions in groups, each group's accuracy, and its difference to the twin."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -145,6 +146,29 @@ def fooling(card: ResultCard) -> list[str]:
 
 def _grey(epsilon: float) -> str:
     return f"{epsilon * 255:.3g}/255" if np.isfinite(epsilon) else "no epsilon of the grid"
+
+
+def seed_families(cards: Iterable[ResultCard]) -> dict[str, list[ResultCard]]:
+    """Cards by the model's name without its training seed (``twn_resnet20_seed1`` is a ``twn_resnet20``)."""
+    families: dict[str, list[ResultCard]] = {}
+    for card in cards:
+        seed = card.model.training.get("seed", 0)
+        families.setdefault(card.model.name.removesuffix(f"_seed{seed}"), []).append(card)
+    return families
+
+
+def seed_spread(family: list[ResultCard], group: Group) -> tuple[float, float] | str:
+    """Mean and standard deviation (n - 1) of a group's accuracy over training seeds."""
+    found = [accuracy(card, group) for card in family]
+    values = [estimate.value for estimate in found if isinstance(estimate, Estimate)]
+    if len(values) < len(found):
+        return next(sign for sign in found if isinstance(sign, str))
+    return float(np.mean(values)), float(np.std(values, ddof=1))
+
+
+def percent_of_seeds(spread: tuple[float, float] | str) -> str:
+    """``91.2 ± 0.3``."""
+    return spread if isinstance(spread, str) else f"{100 * spread[0]:.1f} ± {100 * spread[1]:.1f}"
 
 
 def percent(estimate: Estimate | str, *, signed: bool = False) -> str:

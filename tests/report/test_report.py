@@ -7,7 +7,7 @@ import pytest
 from robench import cards
 from robench.core.errors import RobenchError
 from robench.core.types import Condition, DataCard, Measurement, ModelCard, ResultCard, Suite
-from robench.report import leaderboard
+from robench.report import leaderboard, markdown
 from robench.report.summary import (
     MISSING,
     NOT_APPLICABLE,
@@ -134,3 +134,15 @@ def test_the_smallest_epsilon_is_the_median_over_images_that_are_right_without_a
     assert estimate.value == 2 / 255  # 30 of 90 fall at 1/255, 30 more at 2/255
     assert fooling(card)[0].startswith("fp, pgd: the median image falls at 2/255 [")
     assert smallest_epsilons(replace(card, measurements=rows[:-1])) == []
+
+
+def test_the_spread_over_training_seeds_is_of_models_not_of_images(tmp_path: Path) -> None:
+    assert "over training seeds" not in markdown.leaderboard([FP, TWN])
+    family = [
+        replace(card, model=replace(card.model, name=f"fp{mark}", training={"seed": seed}))
+        for seed, (mark, card) in enumerate((("", FP), ("_seed1", make_card("a", 84)), ("_seed2", make_card("b", 88))))
+    ]
+    text = markdown.leaderboard([*family, TWN])
+    assert "### Attacks: over training seeds" in text
+    assert "| fp | 3 | 84.0 ± 4.0 | 84.0 ± 4.0 |" in text
+    assert "| twn | 1 |" not in text
