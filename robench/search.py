@@ -18,6 +18,7 @@ from robench.attacks.gradient import look, surely_wrong
 from robench.attacks.losses import margin
 from robench.core.types import Bits, Condition
 from robench.data.base import Dataset
+from robench.models.blocked import Blocked
 from robench.subject import Subject, judge, to_pixels
 
 AUDITED = 64
@@ -83,8 +84,7 @@ class Search:
         """Search until every image's epsilon is known, and audit a sample of what was left out."""
         guess = self._first_guess()
         while (unknown := self.high - self.low > 1).any():
-            for level in np.unique(guess[unknown]):
-                self._attack(np.flatnonzero(unknown & (guess == level)), level, self.progress)
+            self._attack(np.flatnonzero(unknown), guess[unknown], self.progress)
             guess = np.where(self.low < 0, self.high - 1, self.low + 1)
         flags = self._audit()
         level = np.arange(len(self.grid))[:, None]
@@ -110,36 +110,41 @@ class Search:
         device = self.subject.model.device
         return to_pixels(self.data.images[images], device), torch.from_numpy(self.data.labels[images]).to(device)
 
-    def _attack(self, images: Indices, level: int, progress: Progress = lambda done, standing: None) -> None:
+    def _attack(self, images: Indices, levels: Indices, progress: Progress = lambda done, standing: None) -> None:
+        """Attack each image at its level of the grid, and write down what that tells."""
         for start in range(0, len(images), self.batch_size):
-            part = images[start : start + self.batch_size]
-            top1, top5, rounded = self._strike(part, replace(self.condition, level=self.grid[level]))
+            part, level = (array[start : start + self.batch_size] for array in (images, levels))
+            top1, top5, rounded = self._strike(part, level)
             self.tried[level, part] = True
-            self.low[part[top1]] = level
-            self.high[part[~top1]] = level
-            self.low[part] = np.minimum(self.low[part], self.high[part] - 1)
+            self.low[part] = np.where(top1, level, np.minimum(self.low[part], level - 1))
+            self.high[part] = np.where(top1, self.high[part], level)
             self.top5[level, part] = top5
             self.rounded[level, part] &= rounded
             done = self.high - self.low <= 1
             progress(max(int(done.sum()), 1), int((done & (self.low >= 0)).sum()))
 
-    def _strike(self, images: Indices, condition: Condition) -> tuple[Bits, Bits, Bits]:
+    def _strike(self, images: Indices, levels: Indices) -> tuple[Bits, Bits, Bits]:
         """Attack some images; (right at the first guess, within five, right after rounding to 8 bits)."""
         subject = self.subject
         x, y = self._batch(images)
-        outside = condition.name.startswith("torchattacks:")
+        epsilons = torch.tensor(self.grid, dtype=x.dtype, device=x.device)[torch.from_numpy(levels)]
+        outside = self.condition.name.startswith("torchattacks:")
         attacked = subject.model if outside else subject.gradients
-        result = perturb(attacked, x, y, condition, self.seed, self.draw, images)
+        result = self._perturb(attacked, x, y, images, epsilons)
         top1, top5 = judge(subject.model, result, y)
         doubtful = top1 & self._seems_wrong(result, y) if attacked.slack else np.zeros_like(top1)
         if doubtful.any():
             chosen = torch.from_numpy(np.flatnonzero(doubtful)).to(x.device)
-            result[chosen] = perturb(
-                subject.exact, x[chosen], y[chosen], condition, self.seed, self.draw, images[doubtful]
-            )
+            result[chosen] = self._perturb(subject.exact, x[chosen], y[chosen], images[doubtful], epsilons[chosen])
             top1, top5 = judge(subject.model, result, y)
         rounded, _ = judge(subject.model, (result * 255).round() / 255, y)
         return top1, top5, rounded
+
+    def _perturb(
+        self, model: Blocked, x: torch.Tensor, y: torch.Tensor, images: Indices, epsilons: torch.Tensor
+    ) -> torch.Tensor:
+        condition = replace(self.condition, level=self.grid[0])
+        return perturb(model, x, y, condition, self.seed, self.draw, images, epsilons)
 
     def _seems_wrong(self, x: torch.Tensor, y: torch.Tensor) -> Bits:
         model = self.subject.gradients
@@ -159,8 +164,7 @@ class Search:
         smallest = np.argmax(skipped[:, sample], axis=0)
         largest = len(self.grid) - 1 - np.argmax(skipped[::-1, sample], axis=0)
         chosen = np.where(np.arange(len(sample)) % 2, smallest, largest)
-        for level in np.unique(chosen):
-            self._attack(sample[chosen == level], int(level))
+        self._attack(sample, chosen)
         kept = self.high[sample] > chosen
         self.low[sample[kept]] = stood[kept]
         share = float(1 - kept.mean())

@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "attacks": LOW | {"models"},
     "distortions": LOW | {"models"},
     "subject": LOW | {"models"},
-    "search": LOW | {"attacks", "data", "subject"},
+    "search": LOW | {"attacks", "data", "models", "subject"},
     "checks": LOW | {"attacks", "models"},
     "cards": LOW | {"store"},
     "report": LOW | {"cards", "stats"},

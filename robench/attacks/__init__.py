@@ -11,10 +11,24 @@ from robench.core.registry import Registry
 
 @dataclass(frozen=True)
 class Budget:
-    """How far a perturbation may go: its norm ("linf" or "l2") and the size on the [0, 1] pixel scale."""
+    """How far the perturbation of each image of a batch may go.
+
+    Attributes:
+        norm: "linf" or "l2".
+        epsilon: its size on the [0, 1] pixel scale, float [N].
+    """
 
     norm: str
-    epsilon: float
+    epsilon: torch.Tensor
+
+    @property
+    def radius(self) -> torch.Tensor:
+        """Epsilon as [N, 1, 1, 1], to be multiplied with images."""
+        return self.epsilon.view(-1, 1, 1, 1)
+
+    def of(self, chosen: torch.Tensor) -> "Budget":
+        """The budgets of some of the images, by index or mask."""
+        return Budget(self.norm, self.epsilon[chosen])
 
 
 class ImageStreams:

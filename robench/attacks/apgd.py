@@ -57,7 +57,7 @@ def apgd_targeted(
     for rank in range(min(targets, classes.shape[1] - 1)):
         labels = (y[active], classes[active, rank].clone())
         start = rng.uniform(x)[active]
-        result[active] = ascend(model, x[active], labels, budget, start, dlr_targeted, steps, rho)
+        result[active] = ascend(model, x[active], labels, budget.of(active), start, dlr_targeted, steps, rho)
         with torch.inference_mode():
             active = active[~surely_wrong(model, model(result[active]), y[active])]
         if not len(active):
@@ -94,7 +94,7 @@ def ascend(
         For an image that fell that iterate, else the one of the largest loss.
     """
     unit = noise / per_image(size(noise, budget.norm).clamp(min=1e-12), noise)
-    result = project(x + budget.epsilon * unit, x, budget)
+    result = project(x + budget.radius * unit, x, budget)
     climb = _Climb(model, x, labels, budget, result.clone(), loss)
     active = torch.arange(len(x), device=x.device)
     for window in windows(steps):
@@ -128,7 +128,7 @@ class _Climb:
         self.gradient, self.value, self.fallen = look(model, start, labels[0], loss, *labels[1:])
         self.best_gradient, self.best_value = self.gradient, self.value
         self.checked_value = self.value
-        self.rate = torch.full_like(self.value, 2 * budget.epsilon)
+        self.rate = 2 * budget.epsilon
         self.rises = torch.zeros_like(self.value)
         self.halved = torch.ones_like(self.fallen)
         self.momentum = 1.0
@@ -141,6 +141,7 @@ class _Climb:
             if isinstance(state, torch.Tensor):
                 setattr(self, name, state[chosen])
         self.labels = tuple(label[chosen] for label in self.labels)
+        self.budget = self.budget.of(chosen)
 
     def step(self) -> None:
         """One step with momentum (none in the first), and a look at where it led."""

@@ -23,6 +23,7 @@ def perturb(
     seed: int,
     draw: int = 0,
     images: Iterable[int] | None = None,
+    epsilons: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Attack a batch and give images that are in [0, 1] and within the budget, whatever the attack did.
 
@@ -34,6 +35,7 @@ def perturb(
             its params are the attack's, and ``norm`` ("linf" unless given).
         seed, draw, images: of the random streams; ``images`` are the indices of the batch in the data set, 0 to N-1
             unless given.
+        epsilons: a budget for each image, float [N], instead of the condition's level for all.
 
     Returns:
         float32 of the shape of x. An image whose perturbation broke the budget, or is not finite, comes back clean.
@@ -41,7 +43,8 @@ def perturb(
     Raises:
         RobenchError: unknown attack, parameters that do not fit, a negative epsilon, or a result of another shape.
     """
-    attack, budget, params = check(condition)
+    attack, norm, params = check(condition)
+    budget = Budget(norm, x.new_full((len(x),), condition.level or 0.0) if epsilons is None else epsilons)
     indices = range(len(x)) if images is None else images
     streams = ImageStreams([stream(seed, "attack", condition.name, draw, int(index)) for index in indices])
     result = attack(model, x, y, budget, streams, **params)
@@ -51,8 +54,8 @@ def perturb(
     return torch.where(per_image(within, x), result.detach().to(x.dtype).clamp(0, 1), x)
 
 
-def check(condition: Condition) -> tuple[Attack, Budget, dict[str, Value]]:
-    """The attack that a condition names, its budget, and its parameters.
+def check(condition: Condition) -> tuple[Attack, str, dict[str, Value]]:
+    """The attack that a condition names, its norm, and its parameters.
 
     Raises:
         RobenchError: no such attack, an epsilon or norm that makes no sense, or parameters that do not fit.
@@ -66,7 +69,7 @@ def check(condition: Condition) -> tuple[Attack, Budget, dict[str, Value]]:
     if epsilon is None or not 0 <= epsilon < float("inf"):
         raise RobenchError(f"the epsilon of {condition.name} must be a number >= 0 on the [0, 1] scale, not {epsilon}.")
     _check_params(attack, condition, params)
-    return attack, Budget(str(norm), epsilon), params
+    return attack, str(norm), params
 
 
 def _check_params(attack: Attack, condition: Condition, params: dict[str, Value]) -> None:

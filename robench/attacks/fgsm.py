@@ -18,4 +18,4 @@ def fgsm(
         loss: ce, dlr or margin.
     """
     gradient = look(model, x, y, named(loss)).gradient
-    return project(x + budget.epsilon * steepest(gradient, budget.norm), x, budget)
+    return project(x + budget.radius * steepest(gradient, budget.norm), x, budget)

@@ -31,8 +31,8 @@ def pgd(
         random_start: begin at a uniform point of the budget (Linf: of the cube) instead of the clean image.
         loss: ce, dlr or margin.
     """
-    step = relative_step * budget.epsilon / steps
-    result = project(x + budget.epsilon * rng.uniform(x), x, budget) if random_start else x.clone()
+    step = relative_step * budget.radius / steps
+    result = project(x + budget.radius * rng.uniform(x), x, budget) if random_start else x.clone()
     active = torch.arange(len(x), device=x.device)
     for _ in range(steps):
         point = look(model, result[active], y[active], named(loss))
@@ -40,6 +40,6 @@ def pgd(
         active = active[standing]
         if not len(active):
             break
-        moved = result[active] + step * steepest(point.gradient[standing], budget.norm)
-        result[active] = project(moved, x[active], budget)
+        moved = result[active] + step[active] * steepest(point.gradient[standing], budget.norm)
+        result[active] = project(moved, x[active], budget.of(active))
     return result

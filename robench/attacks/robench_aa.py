@@ -41,7 +41,7 @@ def robench_aa(
     ):
         if attack is square and budget.norm != "linf":
             continue
-        result[active] = attack(model, x[active], y[active], budget, rng.of(active), **settings)
+        result[active] = attack(model, x[active], y[active], budget.of(active), rng.of(active), **settings)
         with torch.inference_mode():
             active = active[~surely_wrong(model, model(result[active]), y[active])]
         if not len(active):

@@ -36,7 +36,7 @@ def square(
         raise RobenchError("the square attack is made for Linf; leave out norm.")
     channels, height, width = x.shape[1:]
     stripes = (rng.table(channels, width, x) < 0.5).to(x)[:, :, None, :] * 2 - 1
-    result = project(x + budget.epsilon * stripes, x, budget)
+    result = project(x + budget.radius * stripes, x, budget)
     best, fallen = _look(model, result, y)
     active = torch.arange(len(x), device=x.device)[~fallen]
     best = best[~fallen]
@@ -48,8 +48,9 @@ def square(
         covered = share_left(query, queries) * share
         side = min(max(round((covered * height * width) ** 0.5), 1), height - 1, width - 1)
         numbers = draws[:, query % CHUNK]
-        change = _squares(numbers, side, height, width) * 2 * budget.epsilon
-        tried = project(result[active] + change, x[active], budget)
+        within = budget.of(active)
+        change = _squares(numbers, side, height, width) * 2 * within.radius
+        tried = project(result[active] + change, x[active], within)
         value, fallen = _look(model, tried, y[active])
         better = (value > best) | fallen
         result[active] = torch.where(per_image(better, x), tried, result[active])

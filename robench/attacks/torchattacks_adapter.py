@@ -34,7 +34,7 @@ def torchattacks(
         raise RobenchError(f"torchattacks has no attack {argument!r}; {did_you_mean(argument, attacks)}")
     attack_class = getattr(library, argument)
     if "eps" in inspect.signature(attack_class).parameters:
-        params = {"eps": budget.epsilon, **params}
+        params = {"eps": _one(budget.epsilon), **params}
     try:
         attack = attack_class(model, **params)
     except TypeError as error:
@@ -47,3 +47,10 @@ def torchattacks(
             torch.manual_seed(seed)
             results.append(attack(x[start : start + size], y[start : start + size]).detach())
     return torch.cat(results)
+
+
+def _one(epsilon: torch.Tensor) -> float:
+    """The epsilon of a batch, which must be the same for all of its images."""
+    if (epsilon != epsilon[0]).any():
+        raise RobenchError("torchattacks takes one epsilon for all images; leave search out of the suite.")
+    return float(epsilon[0])
