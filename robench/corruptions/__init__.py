@@ -1,4 +1,4 @@
-"""Noise on the input image. One file a noise: a pure function of one image, and its five severities.
+"""Noise on the input image. One file a noise: a pure function of images, and its five severities.
 
 Parameters are those of CIFAR-10-C (Hendrycks and Dietterich 2019, arXiv:1903.12261), for 32x32 images.
 """
@@ -6,18 +6,15 @@ Parameters are those of CIFAR-10-C (Hendrycks and Dietterich 2019, arXiv:1903.12
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
 from robench.core.registry import Registry
+from robench.corruptions.draws import Draws, Floats
 
-Image = npt.NDArray[np.float64]
-Function = Callable[[Image, float, np.random.Generator], Image]
+Function = Callable[[Floats, float, Draws], Floats]
 
 
 @dataclass(frozen=True)
 class Corruption:
-    """A noise: its function (image in [0, 1], amount, rng) -> image, and the amount at each severity 1..5."""
+    """A noise: its function (images in [0, 1], amount, draws) -> images, and the amount at each severity 1..5."""
 
     function: Function
     amounts: tuple[float, ...]

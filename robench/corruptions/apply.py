@@ -1,4 +1,4 @@
-"""The room's wrapper: checks for every noise, and randomness keyed by image."""
+"""The room's wrapper: checks for every noise, and randomness keyed by the place of an image in its data set."""
 
 import numpy as np
 
@@ -6,6 +6,10 @@ from robench.core.errors import RobenchError
 from robench.core.seeding import stream
 from robench.core.types import Images
 from robench.corruptions import CORRUPTIONS
+from robench.corruptions.draws import Draws
+
+CHUNK = 64
+ROUNDING = 1e-3  # float32 must not truncate an untouched pixel to the level below
 
 
 def check(name: str, severity: float | None) -> float:
@@ -23,8 +27,11 @@ def check(name: str, severity: float | None) -> float:
 def corrupt(images: Images, name: str, severity: float | None, seed: int, draw: int = 0) -> Images:
     """Corrupt 8-bit images as CIFAR-10-C does: noise on [0, 1], clip, times 255, truncate.
 
+    Images go in chunks of 64, the last one filled up, each with a random stream of its own: the noise of image i
+    depends on nothing but i.
+
     Args:
-        images: uint8 [N, C, H, W]; image i gets the noise stream of index i.
+        images: uint8 [N, C, H, W].
         name: of a registered corruption.
         severity: 1 to 5.
         seed: of the suite. The stream does not depend on the severity, so severities nest: the same draw, scaled.
@@ -38,9 +45,12 @@ def corrupt(images: Images, name: str, severity: float | None, seed: int, draw: 
     amount = check(name, severity)
     function = CORRUPTIONS[name].function
     result = np.empty_like(images)
-    for index, image in enumerate(images):
-        noisy = function(image / 255.0, amount, stream(seed, "corruption", name, draw, index))
-        if noisy.shape != image.shape or not np.isfinite(noisy).all():
+    for start in range(0, len(images), CHUNK):
+        part = images[start : start + CHUNK]
+        pixels = np.zeros((CHUNK, *images.shape[1:]), np.float32)
+        pixels[: len(part)] = part / np.float32(255)
+        noisy = function(pixels, amount, Draws(stream(seed, "corruption", name, draw, start // CHUNK)))
+        if noisy.shape != pixels.shape or not np.isfinite(noisy).all():
             raise RobenchError(f"the corruption {name} gave a wrong shape or values that are not finite; mend it.")
-        result[index] = (noisy.clip(0, 1) * 255).astype(np.uint8)
+        result[start : start + CHUNK] = (noisy[: len(part)].clip(0, 1) * 255 + ROUNDING).astype(np.uint8)
     return result

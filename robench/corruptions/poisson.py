@@ -2,10 +2,13 @@
 
 import numpy as np
 
-from robench.corruptions import Image, register
+from robench.corruptions import Draws, Floats, register
+
+LEVELS = 255
 
 
 @register("poisson", amounts=(500, 250, 100, 75, 50))
-def poisson(image: Image, amount: float, rng: np.random.Generator) -> Image:
+def poisson(images: Floats, amount: float, draws: Draws) -> Floats:
     """Poisson(x amount) / amount, with ``amount`` photons at full brightness: fewer photons, more noise."""
-    return rng.poisson(image * amount) / amount
+    levels = np.rint(images * LEVELS).astype(np.uint8)
+    return draws.poisson(np.arange(LEVELS + 1) * amount / LEVELS, levels) / np.float32(amount)

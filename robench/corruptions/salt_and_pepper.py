@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from robench.corruptions import Image, register
+from robench.corruptions import Draws, Floats, register
 
 
 @register("salt_and_pepper", amounts=(0.01, 0.02, 0.03, 0.05, 0.07))
-def salt_and_pepper(image: Image, amount: float, rng: np.random.Generator) -> Image:
+def salt_and_pepper(images: Floats, amount: float, draws: Draws) -> Floats:
     """A share ``amount`` of the channel elements becomes 1 or 0, with equal chance."""
-    hit = rng.random(image.shape) <= amount
-    salt = rng.random(image.shape) <= 0.5
-    return np.where(hit, salt.astype(image.dtype), image)
+    hit = draws.uniform(images.shape) <= amount
+    salt = draws.uniform(images.shape) <= 0.5
+    return np.where(hit, salt.astype(images.dtype), images)

