@@ -50,7 +50,10 @@ def corrupt(images: Images, name: str, severity: float | None, seed: int, draw: 
         pixels = np.zeros((CHUNK, *images.shape[1:]), np.float32)
         pixels[: len(part)] = part / np.float32(255)
         noisy = function(pixels, amount, Draws(stream(seed, "corruption", name, draw, start // CHUNK)))
-        if noisy.shape != pixels.shape or not np.isfinite(noisy).all():
+        if noisy.shape != pixels.shape or not np.isfinite(noisy.sum()):
             raise RobenchError(f"the corruption {name} gave a wrong shape or values that are not finite; mend it.")
-        result[start : start + CHUNK] = (noisy[: len(part)].clip(0, 1) * 255 + ROUNDING).astype(np.uint8)
+        grey = noisy[: len(part)].clip(0, 1)
+        grey *= 255
+        grey += ROUNDING
+        result[start : start + CHUNK] = grey
     return result

@@ -4,6 +4,7 @@ A table holds the quantile at the middle of each of 65,536 equally likely cells.
 and a gaussian ends at 4.3 standard deviations; on images of 8 bits neither can be seen.
 """
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -24,21 +25,27 @@ class Draws:
     def __init__(self, rng: np.random.Generator) -> None:
         self.rng = rng
 
-    def _cells(self, shape: tuple[int, ...]) -> npt.NDArray[np.uint16]:
-        return self.rng.integers(0, CELLS, shape, np.uint16)
+    def _cells(self, shape: tuple[int, ...]) -> npt.NDArray[np.intp]:
+        count = math.prod(shape)
+        raw = self.rng.bit_generator.random_raw(-(-count // 4))  # 64 bits each
+        return raw.astype("<u8").view("<u2")[:count].astype(np.intp).reshape(shape)
 
     def uniform(self, shape: tuple[int, ...]) -> Floats:
         """Uniform in (0, 1)."""
-        return (self._cells(shape) + np.float32(0.5)) / np.float32(CELLS)
+        numbers = self._cells(shape).astype(np.float32)
+        numbers += 0.5
+        numbers /= CELLS
+        return numbers
 
     def normal(self, shape: tuple[int, ...]) -> Floats:
         """Standard normal."""
         return np.take(_normal_table(), self._cells(shape))
 
-    def poisson(self, means: npt.NDArray[np.float64], which: npt.NDArray[np.uint8]) -> Floats:
+    def poisson(self, means: npt.NDArray[np.float64], which: npt.NDArray[np.intp]) -> Floats:
         """Poisson counts: element i has the mean ``means[which[i]]``, of at most 256 means."""
         table = _poisson_table(tuple(means))
-        places = which.astype(np.int32) * CELLS + self._cells(which.shape)
+        places = self._cells(which.shape)
+        places += which * CELLS
         return np.take(table, places).astype(np.float32)
 
 

@@ -10,5 +10,5 @@ LEVELS = 255
 @register("poisson", amounts=(500, 250, 100, 75, 50))
 def poisson(images: Floats, amount: float, draws: Draws) -> Floats:
     """Poisson(x amount) / amount, with ``amount`` photons at full brightness: fewer photons, more noise."""
-    levels = np.rint(images * LEVELS).astype(np.uint8)
+    levels = np.rint(images * LEVELS).astype(np.intp)
     return draws.poisson(np.arange(LEVELS + 1) * amount / LEVELS, levels) / np.float32(amount)
