@@ -14,6 +14,14 @@ from robench.evaluation import choose_precision, prepare
 from robench.subject import Subject
 
 CPU = torch.device("cpu")
+PAGE = f"""\
+# Speed
+
+Written by `tox run -e bench -- --page docs/speed.md`; do not edit. Both sides ran in one process, one after the other, on
+the same model and images with the same parameters; the ratio is the peer's time over robench's. "Standing" are the images
+that are still right (of each epsilon). Images: `ROBENCH_BENCH_IMAGES` of CIFAR-10 where `ROBENCH_DATA` has it, else of digits.
+torch {torch.__version__}, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}.
+"""
 IMAGES = int(os.environ.get("ROBENCH_BENCH_IMAGES", "200"))
 
 
@@ -44,12 +52,19 @@ def adversarial(images: Dataset) -> Subject:
     return subject("at_fp_resnet20", images)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--page", type=Path, help="Write the ratios to this markdown file.")
+
+
 def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
     session = getattr(config, "_benchmarksession", None)
     groups: dict[str, list] = {}
     for bench in session.benchmarks if session else []:
         if bench.stats.rounds:
             groups.setdefault(bench.group, []).append(bench)
+    page = config.getoption("--page")
+    if page and groups:
+        page.write_text(markdown(groups))
     for group, (ours, *peers) in groups.items():
         terminalreporter.write_line(f"{group}: {ours.name} {ours.stats.min:.3f} s {ours.extra_info or ''}")
         for peer in peers:
@@ -57,3 +72,19 @@ def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
             terminalreporter.write_line(
                 f"    {peer.name} {peer.stats.min:.3f} s: {ratio:.2f} times {peer.extra_info or ''}"
             )
+
+
+def markdown(groups: dict[str, list]) -> str:
+    """The page of the last results."""
+    lines = [
+        PAGE,
+        "| what | robench, s | | s | ratio | standing (robench; peer) |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for group, (ours, *peers) in groups.items():
+        for peer in peers:
+            standing = "; ".join(str(bench.extra_info.get("standing", "")) for bench in (ours, peer)).strip("; ")
+            name = peer.name.removeprefix("test_").replace("_", " ")
+            times = f"{ours.stats.min:.3f} | {name} | {peer.stats.min:.3f} | {peer.stats.min / ours.stats.min:.2f}"
+            lines.append(f"| {group} | {times} | {standing} |")
+    return "\n".join(lines) + "\n"

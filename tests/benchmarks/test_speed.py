@@ -70,6 +70,34 @@ class TestPgdOnAdversariallyTrained:
         once(benchmark, lambda: torchattacks_pgd(adversarial, images, GRID[-1:]))
 
 
+@pytest.mark.benchmark(group="APGD-CE, APGD-T and Square at 8/255, 64 images, at_fp_resnet20")
+class TestCascade:
+    epsilon = GRID[-1]
+
+    def test_robench(self, benchmark, adversarial: Subject, images: Dataset) -> None:
+        data = images.first(64)
+        attack = Condition("attack", "robench_aa", self.epsilon)
+        once(benchmark, lambda: measure(Task(fresh(adversarial), data, attack, 0, 0, BATCH)).correct)
+
+    def test_torchattacks(self, benchmark, adversarial: Subject, images: Dataset) -> None:
+        import torchattacks
+
+        model = adversarial.model.model
+        x, y = to_pixels(images.images[:64], torch.device("cpu")), torch.from_numpy(images.labels[:64])
+        parts = [
+            torchattacks.APGD(model, eps=self.epsilon, steps=100),
+            torchattacks.APGDT(model, eps=self.epsilon, steps=100, n_classes=10),
+            torchattacks.Square(model, eps=self.epsilon, n_queries=5000),
+        ]
+
+        def run() -> int:
+            torch.manual_seed(0)
+            with torch.enable_grad():
+                return int((model(torchattacks.MultiAttack(parts)(x, y)).argmax(1) == y).sum())
+
+        once(benchmark, run)
+
+
 @pytest.mark.benchmark(group="gaussian, poisson, salt and pepper, speckle on 256 images")
 class TestCorruption:
     def test_robench(self, benchmark, digits: Dataset) -> None:
