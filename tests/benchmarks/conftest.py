@@ -17,10 +17,10 @@ CPU = torch.device("cpu")
 PAGE = f"""\
 # Speed
 
-Written by `tox run -e bench -- --page docs/speed.md`; do not edit. Both sides ran in one process, one after the other, on
-the same model and images with the same parameters; the ratio is the peer's time over robench's. "Standing" are the images
-that are still right (of each epsilon). Images: `ROBENCH_BENCH_IMAGES` of CIFAR-10 where `ROBENCH_DATA` has it, else of digits.
-torch {torch.__version__}, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}.
+Written by `tox run -e bench -- --page docs/speed.md`; do not edit. Both sides ran in one process, one after the other,
+on the same model and images with the same parameters; the ratio is the peer's time over robench's. "Standing" are the
+images that are still right, at each epsilon. Images: `ROBENCH_BENCH_IMAGES` of CIFAR-10 where `ROBENCH_DATA` has it,
+else of digits. torch {torch.__version__}, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}.
 """
 IMAGES = int(os.environ.get("ROBENCH_BENCH_IMAGES", "200"))
 
