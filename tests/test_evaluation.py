@@ -182,3 +182,23 @@ def test_another_models_measurements_are_never_taken(digits: Dataset) -> None:
     ]
     assert subjects[0].fingerprint != subjects[1].fingerprint
     assert isinstance(subjects[0].model, Blocked)
+
+
+class Float32Only(torch.nn.Module):
+    """Fails under bfloat16 autocast, as models with hand-written kernels do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = zoo.load("fp_resnet20", "digits", 10).module
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if torch.is_autocast_enabled("cpu"):
+            raise RuntimeError("not implemented for BFloat16")
+        return self.model(x)
+
+
+def test_a_model_that_cannot_compute_in_bfloat16_gives_gradients_in_float32(digits: Dataset) -> None:
+    subject = prepare(zoo.describe(Float32Only(), "mine"), digits, torch.device("cpu"), "bfloat16")
+    assert subject.gradients is subject.exact
+    usual = prepare(zoo.load("fp_resnet20", "digits", 10), digits, torch.device("cpu"), "bfloat16")
+    assert usual.gradients.slack > 0

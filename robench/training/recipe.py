@@ -32,6 +32,8 @@ class Recipe:
         label_smoothing: in [0, 1).
         mean, std: the normalisation inside the model, per channel, on the [0, 1] scale.
         bf16: bfloat16 autocast for convolutions and linear layers.
+        recalibrate: training images over which batch norm's statistics are taken again for the deployed weights, after
+            the last epoch; 0 keeps those of training.
         hold_out: training images that are kept back and judged after each epoch, for choices between recipes.
         seed: of the initial weights, the order and the augmentation.
         twin: the full-precision model of the same recipe; empty for that one itself.
@@ -59,6 +61,7 @@ class Recipe:
     flip: bool = True
     label_smoothing: float = 0.0
     bf16: bool = True
+    recalibrate: int = 0
     hold_out: int = 0
     seed: int = 0
     twin: str = ""

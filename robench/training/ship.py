@@ -10,6 +10,7 @@ from robench.core.errors import RobenchError
 from robench.core.types import ModelCard
 from robench.data.load import load as load_data
 from robench.quantizers.attach import deploy
+from robench.training.recalibration import recalibrate
 from robench.training.recipe import Recipe
 from robench.training.trainer import BRANCH, Trainer
 
@@ -59,6 +60,8 @@ def ship(trainer: Trainer, folder: Path, data_dir: Path | None = None) -> ModelC
     recipe, data = trainer.recipe, trainer.data
     network = trainer.model.network
     assert isinstance(network, torch.nn.Module)
+    if recipe.recalibrate:
+        recalibrate(trainer.model, trainer.images[: recipe.recalibrate])
     floats, lowbits = deploy(network.cpu())
     hidden = (*CARD_FIELDS, "mean", "std")
     settings = {name: value for name, value in asdict(recipe).items() if name not in hidden}
