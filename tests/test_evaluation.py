@@ -192,7 +192,7 @@ class Float32Only(torch.nn.Module):
         self.model = zoo.load("fp_resnet20", "digits", 10).module
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if torch.is_autocast_enabled("cpu"):
+        if bool(x.isfinite().all()) and torch.is_autocast_enabled("cpu"):  # depends on the data: not traced
             raise RuntimeError("not implemented for BFloat16")
         return self.model(x)
 
