@@ -45,7 +45,7 @@ def square(
             break
         if query % CHUNK == 0:
             draws = rng.of(active).table(min(CHUNK, queries), 2 + channels, x)
-        covered = share_left(query, queries) * share
+        covered = share_left(query) * share
         side = min(max(round((covered * height * width) ** 0.5), 1), height - 1, width - 1)
         numbers = draws[:, query % CHUNK]
         within = budget.of(active)
@@ -59,9 +59,9 @@ def square(
     return result
 
 
-def share_left(query: int, queries: int) -> float:
-    """The factor on the covered share: halved at the paper's schedule, which is given for 10,000 queries."""
-    return 0.5 ** sum(query / queries * 10_000 > mark for mark in HALVINGS)
+def share_left(query: int) -> float:
+    """The factor on the covered share: halved by the paper's schedule, which AutoAttack does not rescale."""
+    return 0.5 ** sum(query > mark for mark in HALVINGS)
 
 
 def _squares(numbers: torch.Tensor, side: int, height: int, width: int) -> torch.Tensor:
