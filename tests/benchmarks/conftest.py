@@ -78,7 +78,7 @@ def markdown(groups: dict[str, list]) -> str:
     """The page of the last results."""
     lines = [
         PAGE,
-        "| what | robench, s | | s | ratio | standing (robench; peer) |",
+        "| what | robench, s | peer | s | ratio | standing (robench; peer) |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for group, (ours, *peers) in groups.items():
