@@ -138,14 +138,17 @@ def smallest_epsilons(card: ResultCard) -> list[tuple[str, Estimate]]:
 
 def fooling(card: ResultCard) -> list[str]:
     """Sentences about the smallest epsilons."""
-    return [
-        f"{card.model.name}, {name}: the median image falls at {_grey(e.value)} [{_grey(e.low)}, {_grey(e.high)}]"
-        for name, e in smallest_epsilons(card)
-    ]
+    return [f"{card.model.name}, {name}: the median image {_falls(e)}" for name, e in smallest_epsilons(card)]
+
+
+def _falls(epsilon: Estimate) -> str:
+    if not np.isfinite(epsilon.value):
+        return "stands at every epsilon"
+    return f"falls at {_grey(epsilon.value)} [{_grey(epsilon.low)}, {_grey(epsilon.high)}]"
 
 
 def _grey(epsilon: float) -> str:
-    return f"{epsilon * 255:.3g}/255" if np.isfinite(epsilon) else "no epsilon of the grid"
+    return f"{epsilon * 255:.3g}/255" if np.isfinite(epsilon) else "beyond"
 
 
 def seed_families(cards: Iterable[ResultCard]) -> dict[str, list[ResultCard]]:
