@@ -40,7 +40,7 @@ class Task:
 def batches(task: Task, images: Images) -> Iterator[tuple[int, torch.Tensor, torch.Tensor]]:
     """(index of the first image, pixels, labels) of each batch; batches are whole blocks of the model."""
     model = task.subject.model
-    size = -(-task.batch_size // model.block) * model.block
+    size = model.whole_blocks(task.batch_size)
     labels = torch.from_numpy(task.data.labels)
     for start in range(0, len(images), size):
         part = slice(start, start + size)

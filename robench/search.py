@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 
 from robench.attacks.apply import perturb
-from robench.attacks.gradient import look, surely_wrong
+from robench.attacks.gradient import fooled, look
 from robench.attacks.losses import margin
 from robench.core.types import Bits, Condition
 from robench.data.base import Dataset
@@ -71,7 +71,7 @@ class Search:
     ) -> None:
         self.subject, self.data, self.condition = subject, data, condition
         self.seed, self.draw, self.progress = seed, draw, progress
-        self.batch_size = -(-batch_size // subject.model.block) * subject.model.block
+        self.batch_size = subject.model.whole_blocks(batch_size)
         self.grid = condition.grid or (condition.level,)
         levels, images = len(self.grid), len(clean)
         self.low = np.full(images, -1)  # the highest level at which an image is known to stand
@@ -132,7 +132,7 @@ class Search:
         attacked = subject.model if outside else subject.gradients
         result = self._perturb(attacked, x, y, images, epsilons)
         top1, top5 = judge(subject.model, result, y)
-        doubtful = top1 & self._seems_wrong(result, y) if attacked.slack else np.zeros_like(top1)
+        doubtful = top1 & fooled(attacked, result, y).cpu().numpy() if attacked.slack else np.zeros_like(top1)
         if doubtful.any():
             chosen = torch.from_numpy(np.flatnonzero(doubtful)).to(x.device)
             result[chosen] = self._perturb(subject.exact, x[chosen], y[chosen], images[doubtful], epsilons[chosen])
@@ -145,11 +145,6 @@ class Search:
     ) -> torch.Tensor:
         condition = replace(self.condition, level=self.grid[0])
         return perturb(model, x, y, condition, self.seed, self.draw, images, epsilons)
-
-    def _seems_wrong(self, x: torch.Tensor, y: torch.Tensor) -> Bits:
-        model = self.subject.gradients
-        with torch.inference_mode():
-            return surely_wrong(model, model(x), y).cpu().numpy()
 
     def _audit(self) -> tuple[str, ...]:
         """Attack a sample of images at an epsilon that was left out below one at which they stood.

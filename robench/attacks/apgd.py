@@ -1,10 +1,12 @@
 """Auto-PGD (Croce and Hein 2020, arXiv:2003.01690): a step size that follows the progress of the loss."""
 
+from functools import partial
+
 import torch
 from torch import nn
 
 from robench.attacks import Budget, ImageStreams, register
-from robench.attacks.gradient import look, per_image, project, size, steepest, surely_wrong
+from robench.attacks.gradient import in_turn, look, per_image, project, size, steepest
 from robench.attacks.losses import Loss, dlr_targeted, named
 
 MOMENTUM = 0.75
@@ -52,17 +54,14 @@ def apgd_targeted(
     """
     with torch.inference_mode():
         classes = model(x).scatter(1, y[:, None], -torch.inf).argsort(1, descending=True)
-    result = x.clone()
-    active = torch.arange(len(x), device=x.device)
-    for rank in range(min(targets, classes.shape[1] - 1)):
+
+    def towards(rank: int, active: torch.Tensor) -> torch.Tensor:
         labels = (y[active], classes[active, rank].clone())
         start = rng.uniform(x)[active]
-        result[active] = ascend(model, x[active], labels, budget.of(active), start, dlr_targeted, steps, rho)
-        with torch.inference_mode():
-            active = active[~surely_wrong(model, model(result[active]), y[active])]
-        if not len(active):
-            break
-    return result
+        return ascend(model, x[active], labels, budget.of(active), start, dlr_targeted, steps, rho)
+
+    ranks = range(min(targets, classes.shape[1] - 1))
+    return in_turn(model, x, y, [partial(towards, rank) for rank in ranks])
 
 
 def windows(steps: int) -> list[int]:
@@ -125,13 +124,17 @@ class _Climb:
         self.model, self.budget, self.loss = model, budget, loss
         self.x, self.labels = x, labels
         self.current = self.previous = self.best = start
-        self.gradient, self.value, self.fallen = look(model, start, labels[0], loss, *labels[1:])
+        self._look()
         self.best_gradient, self.best_value = self.gradient, self.value
         self.checked_value = self.value
         self.rate = 2 * budget.epsilon
         self.rises = torch.zeros_like(self.value)
         self.halved = torch.ones_like(self.fallen)
         self.momentum = 1.0
+
+    def _look(self) -> None:
+        y, *targets = self.labels
+        self.gradient, self.value, self.fallen = look(self.model, self.current, y, self.loss, *targets)
 
     def keep(self, chosen: torch.Tensor) -> None:
         """Forget the images that are not ``chosen`` [N]."""
@@ -152,9 +155,7 @@ class _Climb:
         self.previous, self.current = self.current, project(moved, self.x, self.budget)
         self.momentum = MOMENTUM
         before = self.value
-        self.gradient, self.value, self.fallen = look(
-            self.model, self.current, self.labels[0], self.loss, *self.labels[1:]
-        )
+        self._look()
         self.rises = self.rises + (self.value > before)
         better = self.value > self.best_value
         self.best = torch.where(per_image(better, self.x), self.current, self.best)

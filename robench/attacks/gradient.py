@@ -1,5 +1,6 @@
 """What gradient attacks share: the loss gradient, steps and projections of a norm."""
 
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import torch
@@ -47,6 +48,30 @@ def surely_wrong(model: nn.Module, logits: torch.Tensor, y: torch.Tensor) -> tor
     """Which predictions [N] are wrong by more than the model's own rounding (its ``slack``, a share of the logits)."""
     slack = getattr(model, "slack", 0.0)
     return margin(logits, y) > slack * logits.abs().amax(1)
+
+
+def fooled(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Which images [N] are surely wrong, by a forward pass."""
+    with torch.inference_mode():
+        return surely_wrong(model, model(x), y).clone()
+
+
+def in_turn(
+    model: nn.Module, x: torch.Tensor, y: torch.Tensor, attempts: Iterable[Callable[[torch.Tensor], torch.Tensor]]
+) -> torch.Tensor:
+    """Try attacks one after the other, each from the clean image, on the images that none has fooled yet.
+
+    Args:
+        attempts: each takes the indices of the images that still stand and gives their perturbed images.
+    """
+    result = x.clone()
+    active = torch.arange(len(x), device=x.device)
+    for attempt in attempts:
+        result[active] = attempt(active)
+        active = active[~fooled(model, result[active], y[active])]
+        if not len(active):
+            break
+    return result
 
 
 def per_image(values: torch.Tensor, like: torch.Tensor) -> torch.Tensor:

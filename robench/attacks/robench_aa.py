@@ -4,12 +4,14 @@ Order and parameters are those of AutoAttack's standard version (Croce and Hein 
 FAB-T: so it has a name of its own.
 """
 
+from functools import partial
+
 import torch
 from torch import nn
 
-from robench.attacks import Budget, ImageStreams, register
+from robench.attacks import Attack, Budget, ImageStreams, register
 from robench.attacks.apgd import apgd, apgd_targeted
-from robench.attacks.gradient import surely_wrong
+from robench.attacks.gradient import in_turn
 from robench.attacks.square import square
 
 
@@ -32,18 +34,11 @@ def robench_aa(
         targets: classes of APGD-T.
         queries: of Square, in Linf only.
     """
-    result = x.clone()
-    active = torch.arange(len(x), device=x.device)
-    for attack, settings in (
-        (apgd, {"steps": steps}),
-        (apgd_targeted, {"steps": steps, "targets": targets}),
-        (square, {"queries": queries}),
-    ):
-        if attack is square and budget.norm != "linf":
-            continue
-        result[active] = attack(model, x[active], y[active], budget.of(active), rng.of(active), **settings)
-        with torch.inference_mode():
-            active = active[~surely_wrong(model, model(result[active]), y[active])]
-        if not len(active):
-            break
-    return result
+
+    def run(attack: Attack, active: torch.Tensor) -> torch.Tensor:
+        return attack(model, x[active], y[active], budget.of(active), rng.of(active))
+
+    attacks = [partial(apgd, steps=steps), partial(apgd_targeted, steps=steps, targets=targets)]
+    if budget.norm == "linf":
+        attacks.append(partial(square, queries=queries))
+    return in_turn(model, x, y, [partial(run, attack) for attack in attacks])

@@ -28,6 +28,10 @@ class Blocked(nn.Module):
         self.block = block or BLOCK[self.device.type]
         self.slack = float(getattr(model, "slack", 0.0))
 
+    def whole_blocks(self, count: int) -> int:
+        """``count`` images, rounded up to whole blocks."""
+        return -(-count // self.block) * self.block
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """[N, C, H, W] -> [N, classes], for any N >= 1."""
         count = len(x)

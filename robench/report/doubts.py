@@ -37,11 +37,11 @@ def _doubts(card: ResultCard, condition: Condition, found: Measurement) -> Itera
                 yield f"a single step ({other.name}) beats it {points}"
             elif other.name in BLACK_BOX and condition.name not in ONE_STEP:
                 yield f"a black-box attack ({other.name}) beats it {points}: gradients are hidden"
-            elif _steps(other) > _steps(condition) and _without_steps(other) == _without_steps(condition):
+            elif _steps(other) > _steps(condition) and _stem(other, "steps") == _stem(condition, "steps"):
                 yield f"more steps ({_steps(other)}) still help, {points}"
-            elif _without_loss(other) == _without_loss(condition):
+            elif _stem(other, "loss") == _stem(condition, "loss"):
                 yield f"another loss ({dict(other.params).get('loss', 'ce')}) helps {points}"
-        elif _without_level(other) == _without_level(condition) and _level(other) < _level(condition):
+        elif _stem(other) == _stem(condition) and _level(other) < _level(condition):
             yield f"a smaller epsilon ({_level(other) * 255:g}/255) beats it {points}"
 
 
@@ -62,17 +62,7 @@ def _steps(condition: Condition) -> int:
     return int(dict(condition.params).get("steps", 0))
 
 
-def _without(condition: Condition, *names: str) -> Condition:
-    return replace(condition, params=tuple(pair for pair in condition.params if pair[0] not in names), grid=())
-
-
-def _without_steps(condition: Condition) -> Condition:
-    return _without(condition, "steps")
-
-
-def _without_loss(condition: Condition) -> Condition:
-    return _without(condition, "loss")
-
-
-def _without_level(condition: Condition) -> Condition:
-    return replace(_without(condition), level=None)
+def _stem(condition: Condition, *left_out: str) -> Condition:
+    """The attack without its epsilon, and without the parameters that are ``left_out``."""
+    params = tuple(pair for pair in condition.params if pair[0] not in left_out)
+    return replace(condition, level=None, params=params, grid=())

@@ -1,7 +1,7 @@
 """Accuracy against severity, epsilon or level, as figures for print: one panel a condition, one line a model."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from robench.core.errors import RobenchError
 from robench.core.types import Condition, ResultCard
-from robench.report.summary import Group, accuracy
+from robench.report.summary import Group, accuracy, label
 from robench.stats import Estimate
 
 COLOURS = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#D55E00", "#0072B2", "#CC79A7", "#F0E442")
@@ -46,8 +46,7 @@ def panels(cards: Sequence[ResultCard]) -> list[Panel]:
     families: dict[tuple[str, str], list[Condition]] = {}
     for condition in shared:
         if condition.level is not None:
-            settings = ", ".join(str(value) for _, value in condition.params)
-            title = f"{condition.name} ({settings})" if settings else condition.name
+            title = label(replace(condition, level=None))
             families.setdefault((condition.kind, title), []).append(condition)
     found = [Panel(kind, title, tuple(conditions)) for (kind, title), conditions in families.items()]
     return [panel for panel in found if len(panel.conditions) > 1]

@@ -89,11 +89,20 @@ def accuracy(card: ResultCard, group: Group) -> Estimate | str:
     return stats.bootstrap_mean(outcomes.astype(float), resample_rows=_is_random(group))
 
 
+def _pair(card: ResultCard, other: ResultCard, group: Group) -> tuple[np.ndarray, np.ndarray] | None:
+    """Outcomes of two models on the same images; None where one has none, or the images differ."""
+    ours, theirs = _matrix(card, group), _matrix(other, group)
+    if isinstance(ours, str) or isinstance(theirs, str) or card.data != other.data:
+        return None
+    return ours, theirs
+
+
 def difference(card: ResultCard, twin: ResultCard, group: Group) -> Estimate | str:
     """Accuracy minus the twin's, paired by image and draw, with its 95% interval."""
-    ours, theirs = _matrix(card, group), _matrix(twin, group)
-    if isinstance(ours, str) or isinstance(theirs, str) or card.data != twin.data:
+    pair = _pair(card, twin, group)
+    if pair is None:
         return MISSING
+    ours, theirs = pair
     if len(ours) == 1:
         return stats.paired_difference(ours[0], theirs[0])
     return stats.bootstrap_mean(ours.astype(float) - theirs, resample_rows=_is_random(group))
@@ -101,9 +110,10 @@ def difference(card: ResultCard, twin: ResultCard, group: Group) -> Estimate | s
 
 def p_value(card: ResultCard, other: ResultCard, group: Group) -> float | None:
     """Of no difference between two models: McNemar's for one condition, the bootstrap's for several."""
-    ours, theirs = _matrix(card, group), _matrix(other, group)
-    if isinstance(ours, str) or isinstance(theirs, str) or card.data != other.data:
+    pair = _pair(card, other, group)
+    if pair is None:
         return None
+    ours, theirs = pair
     if len(ours) == 1:
         return stats.mcnemar(ours[0], theirs[0])
     return stats.bootstrap_p(ours.astype(float) - theirs, resample_rows=_is_random(group))
