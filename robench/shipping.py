@@ -10,19 +10,17 @@ import tomli_w
 import torch
 from torch import nn
 
-from robench import zoo
+from robench import checks, zoo
 from robench.core.errors import RobenchError
 from robench.core.types import ModelCard
 from robench.data.base import Dataset
 from robench.data.load import load as load_data
 from robench.models.blocked import Blocked
 from robench.models.external import read_checkpoint
-from robench.models.layers import inner_layers, weighted_layers
+from robench.models.layers import count_weights, inner_layers, weighted_layers
 from robench.quantizers import QUANTIZERS, packing
 from robench.quantizers.base import LowBit
-from robench.subject import judge, to_pixels
-
-BATCH = 512
+from robench.subject import count_correct
 
 
 def ship(
@@ -42,12 +40,10 @@ def ship(
     path = folder / "weights.safetensors"
     packing.save(path, dict(floats), dict(lowbits))
     module = zoo.build(card, folder)
-    weights = sum(layer.weight.numel() for layer in weighted_layers(module).values())
-    size = path.stat().st_size
-    card = replace(card, weights=weights, stored_bytes=size, bits_per_weight=round(8 * size / weights, 3))
+    card = card.with_size(count_weights(module), path.stat().st_size)
     card = replace(card, bits=max((lowbit.bits for lowbit in lowbits.values()), default=32), sha256=zoo.sha256(path))
     write_card(card, folder)
-    correct = count_correct(zoo.load_folder(folder).module, test)
+    correct = count_correct(Blocked(zoo.load_folder(folder).module), test)
     score = {"correct": correct, "total": len(test), "source": test.source, "fingerprint": test.fingerprint}
     card = replace(card, test=score)
     write_card(card, folder)
@@ -57,15 +53,6 @@ def ship(
 def write_card(card: ModelCard, folder: Path) -> None:
     """Write card.toml."""
     (folder / "card.toml").write_text(tomli_w.dumps(asdict(card)))
-
-
-def count_correct(module: nn.Module, data: Dataset) -> int:
-    """How many images the model classifies right."""
-    model = Blocked(module)
-    labels = torch.from_numpy(data.labels).split(BATCH)
-    starts = range(0, len(data), BATCH)
-    pixels = (to_pixels(data.images[start : start + BATCH], model.device) for start in starts)
-    return sum(int(judge(model, x, y)[0].sum()) for x, y in zip(pixels, labels, strict=True))
 
 
 def score(card: ModelCard) -> str:
@@ -103,7 +90,7 @@ def add(
         module = zoo.build(card, draft)
         module.load_state_dict(matched(module, read_checkpoint(checkpoint), str(checkpoint)))
         card = ship(draft, card, *split(module, card.quantizer), test)
-        if card.test["correct"] <= 2 * len(test) / len(test.classes):
+        if checks.of_clean_accuracy(card.test["correct"], len(test), len(test.classes)):
             raise RobenchError(
                 f"{score(card)} is near chance: check the normalisation (--mean, --std), the order of the labels and "
                 "the architecture's options."
@@ -199,7 +186,7 @@ def _check_accuracy(loaded: zoo.LoadedModel, data_dir: Path | None) -> list[str]
     claimed = loaded.card.test
     if data.fingerprint != claimed.get("fingerprint"):
         return []
-    correct = count_correct(loaded.module, data)
+    correct = count_correct(Blocked(loaded.module), data)
     if abs(correct - claimed["correct"]) <= 1:  # kernels differ between machines: an image on the edge may flip
         return []
     return [f"it gets {correct} of {len(data)} images right, and the card says {claimed['correct']}"]

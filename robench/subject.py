@@ -5,11 +5,15 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import torch
+from torch import nn
 
 from robench.core.types import Bits, Images, ModelCard
+from robench.data.base import Dataset
 from robench.models.blocked import Blocked
 
 T = TypeVar("T")
+CPU = torch.device("cpu")
+BATCH = 512
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +45,7 @@ class Subject:
         return self.memory[key]
 
 
-def judge(model: Blocked, x: torch.Tensor, y: torch.Tensor) -> tuple[Bits, Bits]:
+def judge(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> tuple[Bits, Bits]:
     """Which images [N, C, H, W] are right at the first guess, and within five. Non-finite logits count as wrong."""
     with torch.inference_mode():
         logits = model(x)
@@ -49,6 +53,14 @@ def judge(model: Blocked, x: torch.Tensor, y: torch.Tensor) -> tuple[Bits, Bits]
     guesses = logits.topk(min(5, logits.shape[1]), dim=1).indices == y[:, None]
     top1 = (logits.argmax(1) == y) & finite
     return top1.cpu().numpy(), ((guesses.any(1) & finite) | top1).cpu().numpy()
+
+
+def count_correct(model: nn.Module, data: Dataset, device: torch.device = CPU) -> int:
+    """How many images of a data set the model, in the mode in which it is, classifies right."""
+    labels = torch.from_numpy(data.labels).to(device).split(BATCH)
+    starts = range(0, len(data), BATCH)
+    pixels = (to_pixels(data.images[start : start + BATCH], device) for start in starts)
+    return sum(int(judge(model, x, y)[0].sum()) for x, y in zip(pixels, labels, strict=True))
 
 
 def to_pixels(images: Images, device: torch.device) -> torch.Tensor:

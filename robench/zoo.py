@@ -16,7 +16,7 @@ from robench.core.types import ModelCard
 from robench.models import ARCHITECTURES
 from robench.models.classifier import Classifier
 from robench.models.external import create_timm, load_factory, load_state, load_timm
-from robench.models.layers import weighted_layers
+from robench.models.layers import count_weights
 from robench.quantizers import packing
 
 CODE = "model.py"
@@ -214,8 +214,7 @@ def describe(module: nn.Module, name: str) -> LoadedModel:
     card = ModelCard(
         name=name,
         architecture=type(getattr(module, "network", module)).__name__,
-        weights=sum(layer.weight.numel() for layer in weighted_layers(module).values()),
-        stored_bytes=sum(tensor.numel() * tensor.element_size() for tensor in tensors),
         sha256=parameters_sha256(module),
     )
-    return LoadedModel(card, module.eval())
+    size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    return LoadedModel(card.with_size(count_weights(module), size), module.eval())

@@ -124,6 +124,11 @@ class ModelCard:
     paper: str = ""
     source: str = ""
 
+    def with_size(self, weights: int, stored_bytes: int) -> "ModelCard":
+        """The card with the number of weights, the bytes that store them, and the bits per weight that these give."""
+        bits = round(8 * stored_bytes / max(weights, 1), 3)
+        return replace(self, weights=weights, stored_bytes=stored_bytes, bits_per_weight=bits)
+
 
 @dataclass(frozen=True)
 class Suite:

@@ -67,6 +67,10 @@ class Recipe:
     twin: str = ""
     paper: str = ""
 
+    def __post_init__(self) -> None:
+        if self.epsilon < 0:
+            raise ValueError(f"adversarial = {self.adversarial!r} is below 0")
+
     @property
     def epsilon(self) -> float:
         """The budget of adversarial training on the [0, 1] pixel scale; 0 where there is none."""
@@ -90,8 +94,7 @@ def load_recipe(name: str) -> Recipe:
         raise RobenchError(f"no recipe is named {name!r}; {did_you_mean(name, list(shipped))}")
     try:
         recipe = Recipe(**tomllib.loads(path.read_text()))
-        assert recipe.epsilon >= 0
-    except (tomllib.TOMLDecodeError, TypeError, ValueError, AssertionError) as error:
+    except (tomllib.TOMLDecodeError, TypeError, ValueError) as error:
         known = ", ".join(field.name for field in fields(Recipe))
         raise RobenchError(f"the recipe {path} does not fit: {error}. Its keys may be: {known}.") from error
     return recipe

@@ -15,6 +15,7 @@ from robench.models import ARCHITECTURES
 from robench.models.classifier import Classifier
 from robench.models.layers import inner_layers
 from robench.quantizers.attach import after_step, attach, quantized, restart, set_active
+from robench.subject import count_correct
 from robench.training import adversarial
 from robench.training.augment import augment
 from robench.training.optimizer import optimizer_and_schedule
@@ -117,6 +118,7 @@ class Trainer:
         self.model.load_state_dict(state["model"], strict=False)
         self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": state["optimizer"]["state"]})
         self.done = state["done"]
+        self.best_robust = state["best_robust"]
 
     def _save(self) -> None:
         state = {
@@ -188,11 +190,12 @@ class Trainer:
     def _held_out(self) -> tuple[float | None, float | None]:
         if self.held_out is None:
             return None, None
-        deployed = accuracy(self.model, self.held_out, self.device)
+        deployed = count_correct(self.model, self.held_out, self.device) / len(self.held_out)
         rules = [rule for _, rule, _ in quantized(self.model) if rule.projects]
         for rule in rules:
             rule.train()
-        return deployed, accuracy(self.model, self.held_out, self.device) if rules else None
+        projected = count_correct(self.model, self.held_out, self.device) / len(self.held_out) if rules else None
+        return deployed, projected
 
     def _robust(self) -> float | None:
         if not self.recipe.epsilon:
@@ -202,11 +205,3 @@ class Trainer:
         adversarial.check(robust, self.best_robust, self.done + 1)
         self.best_robust = max(robust, self.best_robust)
         return robust
-
-
-def accuracy(model: Classifier, data: Dataset, device: torch.device) -> float:
-    """Share of the images that are classified right."""
-    images, labels = (torch.from_numpy(array).to(device) for array in (data.images, data.labels))
-    with torch.inference_mode():
-        guesses = torch.cat([model(part.float() / 255).argmax(1) for part in images.split(512)])
-    return float((guesses == labels).float().mean())

@@ -13,6 +13,8 @@ from robench.training.recipe import RECIPES, Recipe, load_recipe
 from robench.training.ship import ship, start
 from robench.training.trainer import BRANCH, Epoch, Trainer
 
+NEGATIVE = (RECIPES / "digits" / "fp_resnet20.toml").read_text() + 'adversarial = "-1/255"'
+
 
 @pytest.fixture(scope="module")
 def data() -> Dataset:
@@ -87,7 +89,12 @@ def test_twins_differ_in_the_quantizer_alone() -> None:
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
-    [("epochs =", "does not fit"), ('name = "x"', "does not fit"), ("colour = 1", "Its keys may be")],
+    [
+        ("epochs =", "does not fit"),
+        ('name = "x"', "does not fit"),
+        ("colour = 1", "Its keys may be"),
+        (NEGATIVE, "is below 0"),
+    ],
 )
 def test_a_bad_recipe_is_one_sentence(text: str, sentence: str, tmp_path: Path) -> None:
     (tmp_path / "r.toml").write_text(text)
