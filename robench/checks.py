@@ -5,6 +5,7 @@ import torch
 from robench.attacks.gradient import look
 from robench.core.errors import RobenchError
 from robench.models.blocked import Blocked
+from robench.models.surrogate import Surrogate
 
 TOLERANCE = 1e-3
 TOLERATED = 0.05
@@ -33,6 +34,13 @@ def of_gradients(model: Blocked, x: torch.Tensor, y: torch.Tensor) -> tuple[str,
     if share <= TOLERATED:
         return ()
     return (f"zero gradients: on {share:.0%} of {len(x)} images the gradient is zero or not finite",)
+
+
+def of_surrogates(model: Blocked) -> tuple[str, ...]:
+    """Say where attacks differentiate another function than the model's. ``model``: what they differentiate."""
+    if not isinstance(model.model, Surrogate):
+        return ()
+    return ("surrogate gradients: the model rounds or takes signs, and attacks went around that step (BPDA)",)
 
 
 def of_predictions(model: Blocked, x: torch.Tensor) -> tuple[str, ...]:

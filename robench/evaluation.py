@@ -18,8 +18,9 @@ from robench.core.types import Condition, DataCard, Measurement, ResultCard, Sui
 from robench.data.base import Dataset
 from robench.data.load import load as load_data
 from robench.models.blocked import Blocked
-from robench.models.folding import agrees, fold_batch_norm
+from robench.models.folding import Folded, agrees, fold_batch_norm
 from robench.models.precision import BFloat16, computes_bfloat16
+from robench.models.surrogate import straight_through
 from robench.runner import PROTOCOL, Progress, Task, measure
 from robench.store import Scope, Store
 from robench.subject import Subject, to_pixels
@@ -27,6 +28,7 @@ from robench.subject import Subject, to_pixels
 DEFAULT, FALLBACK = "cifar10", "digits"
 PROBE = 64
 AGREEMENT = 0.9
+SMALL_BLOCK = 32
 
 
 def choose_data(spec: str, models: Sequence[str], data_dir: Path | None) -> tuple[Dataset, str]:
@@ -95,13 +97,21 @@ def prepare(loaded: zoo.LoadedModel, data: Dataset, device: torch.device, gradie
     guesses = hashlib.sha256(logits.argmax(1).cpu().numpy().tobytes()).hexdigest()
     fingerprint = f"{zoo.parameters_sha256(loaded.module)}:{guesses}:{PROTOCOL}:{gradients}"
     exact = _folded(model, x)
-    fast = _in_bfloat16(exact, x) if gradients == "bfloat16" else exact
-    return Subject(loaded.card, model, fast, exact, loaded.lowbit, fingerprint)
+    fast = _with_gradients(exact, x, gradients)
+    return Subject(loaded.card, model, exact, fast, loaded.lowbit, fingerprint)
+
+
+def _with_gradients(exact: Blocked, x: torch.Tensor, precision: str) -> Blocked:
+    """What attacks differentiate: with surrogate gradients where the model has steps, else in the chosen precision."""
+    surrogate = straight_through(exact.model) if isinstance(exact.model, Folded) else None
+    if surrogate is not None:
+        return Blocked(surrogate, exact.block, exact.workers)
+    return _in_bfloat16(exact, x) if precision == "bfloat16" else exact
 
 
 def _in_bfloat16(exact: Blocked, x: torch.Tensor) -> Blocked:
     """The model in bfloat16; as it is where it fails there, or guesses otherwise on more than a few images."""
-    fast = Blocked(BFloat16(exact.model))
+    fast = Blocked(BFloat16(exact.model), exact.block, exact.workers)
     try:
         with torch.inference_mode():
             same = (fast(x).argmax(1) == exact(x).argmax(1)).float().mean()
@@ -111,8 +121,13 @@ def _in_bfloat16(exact: Blocked, x: torch.Tensor) -> Blocked:
 
 
 def _folded(model: Blocked, x: torch.Tensor) -> Blocked:
+    """Without batch norm, and on a CPU in smaller blocks, one on each core: see Folded."""
     folded = fold_batch_norm(model.model)
-    return Blocked(folded) if agrees(folded, model.model, x) else model
+    if folded is None or not agrees(folded, model.model, x):
+        return model
+    if model.device.type == "cuda":
+        return Blocked(folded)
+    return Blocked(folded, SMALL_BLOCK, torch.get_num_threads())
 
 
 @dataclass(frozen=True, eq=False)

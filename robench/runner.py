@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -15,10 +16,11 @@ from robench.core.types import Bits, Condition, Images, Measurement
 from robench.corruptions import apply as corruptions
 from robench.data.base import Dataset
 from robench.distortions import apply as distortions
+from robench.models.folding import Folded
 from robench.search import Fallen, Search
 from robench.subject import Subject, judge, to_pixels
 
-PROTOCOL = 2
+PROTOCOL = 3
 """Raised whenever a condition would give other counts than before: measurements of another protocol are not used."""
 
 Progress = Callable[[int, int], None]
@@ -39,7 +41,7 @@ class Task:
 
 def batches(task: Task, images: Images) -> Iterator[tuple[int, torch.Tensor, torch.Tensor]]:
     """(index of the first image, pixels, labels) of each batch; batches are whole blocks of the model."""
-    model = task.subject.model
+    model = task.subject.exact
     size = model.whole_blocks(task.batch_size)
     labels = torch.from_numpy(task.data.labels)
     for start in range(0, len(images), size):
@@ -56,7 +58,7 @@ def _judge_images(task: Task, images: Images, progress: Progress) -> tuple[Bits,
     outcomes = []
     correct = 0
     for start, x, y in batches(task, images):
-        outcomes.append(judge(task.subject.model, x, y))
+        outcomes.append(judge(task.subject.exact, x, y))
         correct += int(outcomes[-1][0].sum())
         progress(start + len(x), correct)
     return _joined(outcomes)
@@ -110,20 +112,33 @@ def _search(task: Task, progress: Progress) -> Fallen:
 def _gradient_flags(task: Task) -> tuple[str, ...]:
     def run() -> tuple[str, ...]:
         x = to_pixels(task.data.images[:CHECKED], task.subject.model.device)
-        return checks.of_gradients(task.subject.exact, x, torch.from_numpy(task.data.labels[:CHECKED]).to(x.device))
+        flags = checks.of_gradients(task.subject.exact, x, torch.from_numpy(task.data.labels[:CHECKED]).to(x.device))
+        return flags + checks.of_surrogates(task.subject.gradients)
 
     return task.subject.remembered((task.data, "gradient flags"), run)
 
 
 def _distortion(task: Task, progress: Progress) -> Measurement:
-    change, subject = task.condition, task.subject
-    with distortions.distorted(
-        subject.model.model, change.name, change.level, task.seed, task.draw, subject.lowbit
-    ) as changed:
+    with _distorted(task) as changed:
         if changed:
-            return Measurement(change, task.draw, *_judge_images(task, task.data.images, progress))
+            return Measurement(task.condition, task.draw, *_judge_images(task, task.data.images, progress))
     nothing = np.zeros(0, bool)
-    return Measurement(change, task.draw, nothing, nothing, ("n/a: the identity on this model's weights",))
+    return Measurement(task.condition, task.draw, nothing, nothing, ("n/a: the identity on this model's weights",))
+
+
+@contextmanager
+def _distorted(task: Task) -> Iterator[bool]:
+    change, subject = task.condition, task.subject
+    folded = subject.exact.model
+    refresh = folded.refresh if isinstance(folded, Folded) else lambda: None
+    try:
+        with distortions.distorted(
+            subject.model.model, change.name, change.level, task.seed, task.draw, subject.lowbit
+        ) as changed:
+            refresh()
+            yield changed
+    finally:
+        refresh()
 
 
 MEASURES = {"clean": _clean, "corruption": _corruption, "attack": _attack, "distortion": _distortion}

@@ -71,7 +71,7 @@ class Search:
     ) -> None:
         self.subject, self.data, self.condition = subject, data, condition
         self.seed, self.draw, self.progress = seed, draw, progress
-        self.batch_size = subject.model.whole_blocks(batch_size)
+        self.batch_size = subject.exact.whole_blocks(batch_size)
         self.grid = condition.grid or (condition.level,)
         levels, images = len(self.grid), len(clean)
         self.low = np.full(images, -1)  # the highest level at which an image is known to stand
@@ -131,13 +131,13 @@ class Search:
         outside = self.condition.name.startswith("torchattacks:")
         attacked = subject.model if outside else subject.gradients
         result = self._perturb(attacked, x, y, images, epsilons)
-        top1, top5 = judge(subject.model, result, y)
+        top1, top5 = judge(subject.exact, result, y)
         doubtful = top1 & fooled(attacked, result, y).cpu().numpy() if attacked.slack else np.zeros_like(top1)
         if doubtful.any():
             chosen = torch.from_numpy(np.flatnonzero(doubtful)).to(x.device)
             result[chosen] = self._perturb(subject.exact, x[chosen], y[chosen], images[doubtful], epsilons[chosen])
-            top1, top5 = judge(subject.model, result, y)
-        rounded, _ = judge(subject.model, (result * 255).round() / 255, y)
+            top1, top5 = judge(subject.exact, result, y)
+        rounded, _ = judge(subject.exact, (result * 255).round() / 255, y)
         return top1, top5, rounded
 
     def _perturb(

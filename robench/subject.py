@@ -22,9 +22,9 @@ class Subject:
 
     Attributes:
         card: what is known of it.
-        model: pixels in [0, 1] -> logits, in blocks; every verdict is its own.
-        gradients: the same function, faster and perhaps in bfloat16; attacks take their gradients from it.
-        exact: the same function in float32 with batch norm folded, for what bfloat16 cannot tell.
+        model: pixels in [0, 1] -> logits, in blocks, as it was loaded.
+        exact: the same function in float32, with batch norm folded where that can be; every verdict is its own.
+        gradients: the same again, perhaps in bfloat16; attacks take their gradients from it.
         lowbit: names of the layers whose weights are deployed in low bits.
         fingerprint: of its weights, predictions and precision; decides whether a stored measurement is its own.
         memory: what several measurements share, such as which images are right without an attack.
@@ -32,8 +32,8 @@ class Subject:
 
     card: ModelCard
     model: Blocked
-    gradients: Blocked
     exact: Blocked
+    gradients: Blocked
     lowbit: frozenset[str]
     fingerprint: str
     memory: dict[Hashable, Any] = field(default_factory=dict, repr=False)

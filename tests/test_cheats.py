@@ -33,6 +33,11 @@ class Rounded(Cheat):
         return self.model((x * 8).round() / 8)
 
 
+class Detached(Cheat):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.model(x.detach() + 0 * x)
+
+
 class Noisy(Cheat):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.model((x + 0.2 * torch.randn_like(x)).clamp(0, 1))
@@ -57,11 +62,19 @@ def test_huge_logits_leave_no_gradient(digits: Dataset) -> None:
     assert "zero gradients: on" in flags(HugeLogits(), digits, PGD)
 
 
-def test_a_rounding_layer_leaves_no_gradient_and_a_black_box_attack_beats_pgd(digits: Dataset) -> None:
-    white, black = measured(Rounded(), digits, PGD, SQUARE)
+def test_a_rounding_layer_has_no_gradient_and_a_surrogate_gradient_breaks_it(digits: Dataset) -> None:
+    (attacked,) = measured(Rounded(), digits, PGD)
+    (honest,) = measured(zoo.load("fp_resnet20", "digits", 10).module, digits, PGD)
+    assert "zero gradients: on 100%" in attacked.flags[0]
+    assert "surrogate gradients" in attacked.flags[1]
+    assert attacked.correct <= honest.correct + 3
+
+
+def test_where_no_surrogate_can_be_had_a_black_box_attack_beats_pgd(digits: Dataset) -> None:
+    white, black = measured(Detached(), digits, PGD, SQUARE)
     assert "zero gradients: on 100%" in white.flags[0]
     assert white.correct > black.correct
-    subject = zoo.describe(Rounded(), "rounded").card
+    subject = zoo.describe(Detached(), "detached").card
     suite = Suite("mine", 1, 64, 0, (PGD, SQUARE))
     card = ResultCard(subject, suite, DataCard("digits", "here", 64, "f"), (white, black))
     assert any("a black-box attack (square) beats it" in doubt for doubt in doubts(card, PGD))

@@ -1,14 +1,16 @@
 """What gradient attacks share: the loss gradient, steps and projections of a norm."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import nn
 
-from robench.attacks import Budget
+from robench.attacks import Attack, Budget, ImageStreams
 from robench.attacks.losses import Loss, ce, margin
 from robench.core.errors import RobenchError
+from robench.models.blocked import Blocked
 
 
 class Point(NamedTuple):
@@ -27,16 +29,23 @@ def look(model: nn.Module, x: torch.Tensor, y: torch.Tensor, loss: Loss = ce, *t
     Raises:
         RobenchError: the model passes no gradient.
     """
-    size = getattr(model, "block", len(x))
-    parts = zip(*(tensor.split(size) for tensor in (x, y, *targets)), strict=True)
-    points = [_look(model, loss, *part) for part in parts]
-    return points[0] if len(points) == 1 else Point(*map(torch.cat, zip(*points, strict=True)))
+    if not isinstance(model, Blocked):
+        return _look(model, model, loss, x, y, *targets)
+    points = model.over_blocks(partial(_look, model, model.one_block, loss), x, y, *targets)
+    return Point(*map(torch.cat, zip(*points, strict=True)))
 
 
-def _look(model: nn.Module, loss: Loss, x: torch.Tensor, y: torch.Tensor, *targets: torch.Tensor) -> Point:
+def _look(
+    model: nn.Module,
+    forward: Callable[[torch.Tensor], torch.Tensor],
+    loss: Loss,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    *targets: torch.Tensor,
+) -> Point:
     with torch.enable_grad():
         x = x.detach().requires_grad_()
-        logits = model(x)
+        logits = forward(x)
         if not logits.requires_grad:
             raise RobenchError("the model passes no gradient to its input, so gradient attacks cannot run on it.")
         values = loss(logits, y, *targets)
@@ -72,6 +81,22 @@ def in_turn(
         if not len(active):
             break
     return result
+
+
+def cascade(
+    model: nn.Module,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    budget: Budget,
+    rng: ImageStreams,
+    attacks: Iterable[Attack],
+) -> torch.Tensor:
+    """Whole attacks in turn, each with the same budget and streams."""
+
+    def run(attack: Attack, active: torch.Tensor) -> torch.Tensor:
+        return attack(model, x[active], y[active], budget.of(active), rng.of(active))
+
+    return in_turn(model, x, y, [partial(run, attack) for attack in attacks])
 
 
 def per_image(values: torch.Tensor, like: torch.Tensor) -> torch.Tensor:

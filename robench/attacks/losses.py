@@ -1,7 +1,8 @@
 """What an attack makes grow: a loss for each image, [N, classes] logits and [N] labels (and targets) in, [N] out.
 
-Cross-entropy; the difference of logits ratio and its targeted form (Croce and Hein 2020, arXiv:2003.01690), which do
-not change when logits are scaled; the plain margin (Carlini and Wagner 2017, arXiv:1608.04644).
+Cross-entropy, plain and of scaled logits (Gupta and Ajanthan 2020, arXiv:2003.13511); the difference of logits ratio
+and its targeted form (Croce and Hein 2020, arXiv:2003.01690), which do not change when logits are scaled; the plain
+margin (Carlini and Wagner 2017, arXiv:1608.04644).
 """
 
 from collections.abc import Callable
@@ -19,6 +20,11 @@ SMALLEST = 1e-12
 def ce(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """Cross-entropy."""
     return cross_entropy(logits, y, reduction="none")
+
+
+def ce_scaled(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy of logits divided by their standard deviation, a constant for the gradient: never saturated."""
+    return ce(logits / logits.detach().std(1, keepdim=True).clamp(min=SMALLEST), y)
 
 
 def margin(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -50,7 +56,7 @@ def dlr_targeted(logits: torch.Tensor, y: torch.Tensor, target: torch.Tensor) ->
     return (chosen - own) / (ordered[:, 0] - (ordered[:, 2] + ordered[:, 3]) / 2 + SMALLEST)
 
 
-LOSSES: dict[str, Loss] = {"ce": ce, "dlr": dlr, "margin": margin}
+LOSSES: dict[str, Loss] = {"ce": ce, "ce_scaled": ce_scaled, "dlr": dlr, "margin": margin}
 
 
 def named(name: str) -> Loss:

@@ -29,7 +29,7 @@ def pgd(
         steps: gradient steps.
         relative_step: size of a step is ``relative_step * epsilon / steps``.
         random_start: begin at a uniform point of the budget (Linf: of the cube) instead of the clean image.
-        loss: ce, dlr or margin.
+        loss: ce, ce_scaled, dlr or margin.
     """
     step = relative_step * budget.radius / steps
     result = project(x + budget.radius * rng.uniform(x), x, budget) if random_start else x.clone()

@@ -9,9 +9,9 @@ from functools import partial
 import torch
 from torch import nn
 
-from robench.attacks import Attack, Budget, ImageStreams, register
+from robench.attacks import Budget, ImageStreams, register
 from robench.attacks.apgd import apgd, apgd_targeted
-from robench.attacks.gradient import in_turn
+from robench.attacks.gradient import cascade
 from robench.attacks.square import square
 
 
@@ -34,11 +34,7 @@ def robench_aa(
         targets: classes of APGD-T.
         queries: of Square, in Linf only.
     """
-
-    def run(attack: Attack, active: torch.Tensor) -> torch.Tensor:
-        return attack(model, x[active], y[active], budget.of(active), rng.of(active))
-
     attacks = [partial(apgd, steps=steps), partial(apgd_targeted, steps=steps, targets=targets)]
     if budget.norm == "linf":
         attacks.append(partial(square, queries=queries))
-    return in_turn(model, x, y, [partial(run, attack) for attack in attacks])
+    return cascade(model, x, y, budget, rng, attacks)

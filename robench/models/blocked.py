@@ -1,8 +1,13 @@
 """Forward and backward passes whose result for an image does not depend on which images travel with it."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
 import torch
 from torch import nn
 
+T = TypeVar("T")
 BLOCK = {"cpu": 64, "cuda": 512}
 
 
@@ -15,17 +20,20 @@ class Blocked(nn.Module):
     Args:
         model: pixels in [0, 1] -> logits.
         block: images in a block; by the model's device where it is not given.
+        workers: blocks that are computed at once, each on one thread; more than 1 only for a model that keeps nothing
+            from one forward pass to the next. At 1, a block has all threads.
 
     Attributes:
         slack: how far logits may be off by the model's arithmetic, as a share of the largest; 0 for float32.
     """
 
-    def __init__(self, model: nn.Module, block: int | None = None) -> None:
+    def __init__(self, model: nn.Module, block: int | None = None, workers: int = 1) -> None:
         super().__init__()
         self.model = model
         self.eval()  # libraries put a model back into the mode that they found it in
         self.device = next((p.device for p in model.parameters()), torch.device("cpu"))
         self.block = block or BLOCK[self.device.type]
+        self.workers = workers
         self.slack = float(getattr(model, "slack", 0.0))
 
     def whole_blocks(self, count: int) -> int:
@@ -34,9 +42,26 @@ class Blocked(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """[N, C, H, W] -> [N, classes], for any N >= 1."""
+        return torch.cat(self.over_blocks(self.one_block, x))
+
+    def over_blocks(self, function: Callable[..., T], *tensors: torch.Tensor) -> list[T]:
+        """What ``function`` gives for each block of the images (and labels) in ``tensors`` [N, ...]."""
+        parts = list(zip(*(tensor.split(self.block) for tensor in tensors), strict=True))
+        if self.workers == 1:
+            return [function(*part) for part in parts]
+        inference, grad = torch.is_inference_mode_enabled(), torch.is_grad_enabled()
+
+        def run(part: tuple[torch.Tensor, ...]) -> T:
+            with torch.inference_mode(inference), torch.set_grad_enabled(grad):
+                return function(*part)
+
+        with ThreadPoolExecutor(self.workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            return list(pool.map(run, parts))
+
+    def one_block(self, x: torch.Tensor) -> torch.Tensor:
+        """The same for at most one block of images, on the calling thread."""
         count = len(x)
-        missing = -count % self.block
-        if missing:
-            x = torch.cat([x, x.new_zeros(missing, *x.shape[1:])])
-        blocks = (part.contiguous(memory_format=torch.channels_last) for part in x.split(self.block))
-        return torch.cat([self.model(part) for part in blocks])[:count]
+        if count < self.block:
+            x = torch.cat([x, x.new_zeros(self.block - count, *x.shape[1:])])
+        logits: torch.Tensor = self.model(x.contiguous(memory_format=torch.channels_last))
+        return logits[:count]

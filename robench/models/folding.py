@@ -1,24 +1,56 @@
 """Batch norm folded into the convolution before it: the same function in eval mode, with fewer passes over memory."""
 
-import copy
 from collections import Counter
 
 import torch
 from torch import fx, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_conv_bn_weights
+
+Fold = tuple[nn.Conv2d, nn.BatchNorm2d, nn.Conv2d]
 
 
-def fold_batch_norm(model: nn.Module) -> nn.Module:
-    """A copy of ``model`` (in eval mode) without the batch norms that follow a convolution.
+class Folded(nn.Module):
+    """A traced model without the batch norms that follow a convolution; it keeps nothing between forward passes.
 
-    A model that cannot be traced (its forward pass depends on the data) comes back as it is.
+    All other weights are shared with the model that it was made from.
+
+    Args:
+        graph: the traced model.
+        folds: (convolution, batch norm, what stands for both in the graph).
     """
+
+    def __init__(self, graph: fx.GraphModule, folds: list[Fold]) -> None:
+        super().__init__()
+        self.graph = graph
+        self.folds = folds
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """What the model gives for x."""
+        logits: torch.Tensor = self.graph(x)
+        return logits
+
+    def refresh(self) -> None:
+        """Fold again, after weights of the model have changed."""
+        for conv, norm, fused in self.folds:
+            assert norm.running_mean is not None
+            assert norm.running_var is not None
+            assert fused.bias is not None
+            weight, bias = fuse_conv_bn_weights(
+                conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+            )
+            fused.weight.data.copy_(weight)
+            fused.bias.data.copy_(bias)
+
+
+def fold_batch_norm(model: nn.Module) -> Folded | None:
+    """``model`` (in eval mode) with folded batch norms; None where its forward pass depends on the data."""
     try:
-        traced = fx.symbolic_trace(copy.deepcopy(model))
+        traced = fx.symbolic_trace(model)
     except Exception:  # noqa: BLE001 (tracing runs the user's forward pass, which may fail in any way)
-        return model
+        return None
     modules = dict(traced.named_modules())
     calls = Counter(str(node.target) for node in traced.graph.nodes if node.op == "call_module")
+    folds: list[Fold] = []
     for node in list(traced.graph.nodes):
         before = node.args[0] if node.op == "call_module" and node.args else None
         if (
@@ -30,12 +62,13 @@ def fold_batch_norm(model: nn.Module) -> nn.Module:
             continue
         conv, norm = modules[str(before.target)], modules[str(node.target)]
         if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d) and norm.track_running_stats:
+            folds.append((conv, norm, fuse_conv_bn_eval(conv, norm)))
             parent, _, name = str(before.target).rpartition(".")
-            setattr(modules[parent], name, fuse_conv_bn_eval(conv, norm))
+            setattr(modules[parent], name, folds[-1][2])
             node.replace_all_uses_with(before)
             traced.graph.erase_node(node)
     traced.recompile()
-    return traced.requires_grad_(False)
+    return Folded(traced, folds)
 
 
 def agrees(folded: nn.Module, model: nn.Module, x: torch.Tensor) -> bool:

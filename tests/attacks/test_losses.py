@@ -15,9 +15,9 @@ def test_by_hand() -> None:
     torch.testing.assert_close(targeted, torch.tensor([-4 / 4.5, 2 / 3.5]))
 
 
-@pytest.mark.parametrize("name", ["dlr"])
+@pytest.mark.parametrize("name", ["dlr", "ce_scaled"])
 @pytest.mark.parametrize("factor", [1e-2, 1e2])
-def test_dlr_does_not_change_when_logits_are_scaled(name: str, factor: float) -> None:
+def test_what_does_not_change_when_logits_are_scaled(name: str, factor: float) -> None:
     torch.testing.assert_close(losses.named(name)(LOGITS * factor, Y), losses.named(name)(LOGITS, Y))
 
 
