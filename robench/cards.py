@@ -45,6 +45,7 @@ def _measurement(m: Measurement) -> dict[str, Any]:
         "correct": m.correct,
         "correct_top5": m.correct_top5,
         "correct_rounded": int(m.rounded.sum()) if len(m.rounded) else None,
+        "mean_distance": round(float(m.distance.mean()), 4) if len(m.distance) else None,
         "total": m.total,
         "flags": list(m.flags),
         "seconds": round(m.seconds, 3),
@@ -89,6 +90,7 @@ def write(card: ResultCard, folder: Path) -> Path:
     packed: dict[str, Any] = {
         kind: np.concatenate([np.packbits(getattr(m, kind)) for m in card.measurements]) for kind in OUTCOMES
     }
+    packed["distance"] = np.concatenate([m.distance for m in card.measurements])
     make_folder(folder)
     try:
         partial = path.with_suffix(".partial")
@@ -133,7 +135,8 @@ def read(path: Path) -> ResultCard:
             raise RobenchError(f"the card {path} has schema {data['schema']}, this robench reads {SCHEMA}.")
         with np.load(outcomes_path(path), allow_pickle=False) as outcomes:
             bits = {kind: outcomes[kind] for kind in OUTCOMES}
-        return _from_dict(data, bits)
+            distances = outcomes["distance"] if "distance" in outcomes else np.zeros(0, np.float32)
+        return _from_dict(data, bits, distances)
     except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise RobenchError(f"the card {path} cannot be read ({error}); measure it again.") from error
 
@@ -145,7 +148,7 @@ def _read_condition(data: dict[str, Any]) -> Condition:
     )
 
 
-def _from_dict(data: dict[str, Any], bits: dict[str, np.ndarray]) -> ResultCard:
+def _from_dict(data: dict[str, Any], bits: dict[str, np.ndarray], distances: np.ndarray) -> ResultCard:
     conditions = tuple(_read_condition(c) for c in data["suite"]["conditions"])
     measurements = []
     start = dict.fromkeys(OUTCOMES, 0)
@@ -158,7 +161,9 @@ def _from_dict(data: dict[str, Any], bits: dict[str, np.ndarray]) -> ResultCard:
             start[kind] = end
         top1, top5, rounded = outcomes
         condition, flags = _read_condition(entry["condition"]), tuple(entry["flags"])
-        measurement = Measurement(condition, entry["draw"], top1, top5, flags, entry["seconds"], rounded)
+        measured = 0 if entry.get("mean_distance") is None else entry["total"]
+        distance, distances = distances[:measured], distances[measured:]
+        measurement = Measurement(condition, entry["draw"], top1, top5, flags, entry["seconds"], rounded, distance)
         if measurement.correct != entry["correct"]:
             raise KeyError(f"outcomes of {measurement.condition.key} do not fit its count")
         measurements.append(measurement)

@@ -93,7 +93,9 @@ def _attack(task: Task, progress: Progress) -> Measurement:
     found = _search(task, progress)
     level = condition.grid.index(condition.level) if condition.level in condition.grid else 0
     outcomes = found.top1[level], found.top5[level]
-    return Measurement(condition, task.draw, *outcomes, found.flags, rounded=found.rounded[level])
+    return Measurement(
+        condition, task.draw, *outcomes, found.flags, rounded=found.rounded[level], distance=found.distance
+    )
 
 
 def _search(task: Task, progress: Progress) -> Fallen:

@@ -16,7 +16,7 @@ import torch
 from robench.attacks.apply import perturb
 from robench.attacks.gradient import fooled, look
 from robench.attacks.losses import margin
-from robench.core.types import Bits, Condition
+from robench.core.types import Bits, Condition, Floats
 from robench.data.base import Dataset
 from robench.models.blocked import Blocked
 from robench.subject import Subject, judge, to_pixels
@@ -36,12 +36,14 @@ class Fallen:
     Attributes:
         top1, top5: bool [levels, N], which images are right at each epsilon of the grid.
         rounded: the same as top1, for the adversarial images rounded to 8 bits.
+        distance: float32 [N], how far those are from the originals (see Measurement); empty for more than one level.
         flags: reasons to doubt it.
     """
 
     top1: Bits
     top5: Bits
     rounded: Bits
+    distance: Floats
     flags: tuple[str, ...]
 
 
@@ -79,6 +81,7 @@ class Search:
         self.top5 = np.ones((levels, images), bool)
         self.rounded = np.tile(clean, (levels, 1))
         self.tried = np.zeros((levels, images), bool)
+        self.distance = np.zeros(images if levels == 1 else 0, np.float32)
 
     def run(self) -> Fallen:
         """Search until every image's epsilon is known, and audit a sample of what was left out."""
@@ -90,7 +93,7 @@ class Search:
         level = np.arange(len(self.grid))[:, None]
         top1 = level <= self.low
         top5 = top1 | np.logical_and.accumulate(self.top5, axis=0)
-        return Fallen(top1, top5, np.logical_and.accumulate(self.rounded, axis=0), flags)
+        return Fallen(top1, top5, np.logical_and.accumulate(self.rounded, axis=0), self.distance, flags)
 
     def _first_guess(self) -> Indices:
         """The level at which each image should just fall, by the loss's slope at the clean image."""
@@ -137,7 +140,10 @@ class Search:
             chosen = torch.from_numpy(np.flatnonzero(doubtful)).to(x.device)
             result[chosen] = self._perturb(subject.exact, x[chosen], y[chosen], images[doubtful], epsilons[chosen])
             top1, top5 = judge(subject.exact, result, y)
-        rounded, _ = judge(subject.exact, (result * 255).round() / 255, y)
+        stored = (result * 255).round() / 255
+        rounded, _ = judge(subject.exact, stored, y)
+        if len(self.grid) == 1:
+            self.distance[images] = 255 * (stored - x).abs().flatten(1).mean(1).cpu().numpy()
         return top1, top5, rounded
 
     def _perturb(

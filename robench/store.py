@@ -12,11 +12,11 @@ import numpy as np
 from robench.core.errors import RobenchError
 from robench.core.types import Bits, Condition, Measurement
 
-VERSION = 2
+VERSION = 3
 TABLE = """
 create table if not exists measurements (
     model text, data text, seed integer, condition text, draw integer,
-    total integer, top1 blob, top5 blob, rounded blob, flags text, seconds real,
+    total integer, top1 blob, top5 blob, rounded blob, distance blob, flags text, seconds real,
     primary key (model, data, seed, condition, draw)
 )
 """
@@ -88,7 +88,7 @@ class Store:
         """Write one measurement; it is on disk when this returns."""
         with self._guard() as connection:
             connection.execute(
-                "insert or replace into measurements values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "insert or replace into measurements values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     scope.model,
                     scope.data,
@@ -99,6 +99,7 @@ class Store:
                     pack(measurement.top1),
                     pack(measurement.top5),
                     pack(measurement.rounded),
+                    measurement.distance.tobytes(),
                     json.dumps(measurement.flags),
                     measurement.seconds,
                 ),
@@ -108,15 +109,16 @@ class Store:
         """The stored measurement, or None."""
         with self._guard() as connection:
             row = connection.execute(
-                "select total, top1, top5, rounded, flags, seconds from measurements"
+                "select total, top1, top5, rounded, distance, flags, seconds from measurements"
                 " where model = ? and data = ? and seed = ? and condition = ? and draw = ?",
                 (scope.model, scope.data, scope.seed, condition.key, draw),
             ).fetchone()
         if row is None:
             return None
-        total, *outcomes, flags, seconds = row
+        total, *outcomes, distance, flags, seconds = row
         top1, top5, rounded = (unpack(packed, total if packed else 0) for packed in outcomes)
-        return Measurement(condition, draw, top1, top5, tuple(json.loads(flags)), seconds, rounded)
+        distances = np.frombuffer(distance, np.float32)
+        return Measurement(condition, draw, top1, top5, tuple(json.loads(flags)), seconds, rounded, distances)
 
     def close(self) -> None:
         """Close the file; what was put is there."""

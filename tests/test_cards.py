@@ -19,7 +19,9 @@ def make_card(name: str = "path/to/net.py:make", seed: int = 0, twin: tuple[str,
 
     def measured(condition: Condition, draw: int = 0, n: int = 11) -> Measurement:
         top1 = rng.random(n) < 0.5
-        return Measurement(condition, draw, top1, top1 | (rng.random(n) < 0.5), (), 0.25)
+        top5, attacked = top1 | (rng.random(n) < 0.5), condition.kind == "attack"
+        distance = rng.random(n if attacked else 0).astype(np.float32)
+        return Measurement(condition, draw, top1, top5, (), 0.25, top1 if attacked else top1[:0], distance)
 
     measurements = (measured(PGD), measured(SIGN, n=0), measured(NOISE), measured(NOISE, 1))
     model = ModelCard(name, mean=(0.5, 0.4, 0.3), std=(1.0, 1.0, 1.0), sha256="abc", training={"epochs": 3})
@@ -36,12 +38,14 @@ def test_round_trip(tmp_path: Path) -> None:
         assert (ours.condition, ours.draw, ours.flags) == (theirs.condition, theirs.draw, theirs.flags)
         assert np.array_equal(ours.top1, theirs.top1)
         assert np.array_equal(ours.top5, theirs.top5)
+        assert np.array_equal(ours.rounded, theirs.rounded)
+        assert np.array_equal(ours.distance, theirs.distance)
 
 
 def test_json_has_the_documented_fields(tmp_path: Path) -> None:
     data = json.loads(cards.write(make_card(), tmp_path).read_text())
     assert set(data["measurements"][0]) == {
-        "condition", "draw", "correct", "correct_top5", "correct_rounded", "total", "flags", "seconds",
+        "condition", "draw", "correct", "correct_top5", "correct_rounded", "mean_distance", "total", "flags", "seconds",
     }  # fmt: skip
     assert data["measurements"][0]["condition"] == {
         "kind": "attack", "name": "pgd", "level": 8 / 255, "params": {"steps": 20}, "grid": [],

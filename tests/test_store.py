@@ -14,7 +14,9 @@ CONDITION = Condition("attack", "pgd", 8 / 255, (("steps", 20),))
 
 def measurement(count: int = 11) -> Measurement:
     rng = np.random.default_rng(0)
-    return Measurement(CONDITION, 2, rng.random(count) < 0.5, rng.random(count) < 0.9, ("a flag",), 1.5)
+    top1, top5, rounded = (rng.random(count) < share for share in (0.5, 0.9, 0.6))
+    distance = rng.random(count).astype(np.float32)
+    return Measurement(CONDITION, 2, top1, top5, ("a flag",), 1.5, rounded, distance)
 
 
 def test_what_is_put_is_found_by_another_process(tmp_path: Path) -> None:
@@ -23,6 +25,8 @@ def test_what_is_put_is_found_by_another_process(tmp_path: Path) -> None:
     assert found is not None
     assert np.array_equal(found.top1, measurement().top1)
     assert np.array_equal(found.top5, measurement().top5)
+    assert np.array_equal(found.rounded, measurement().rounded)
+    assert np.array_equal(found.distance, measurement().distance)
     assert (found.flags, found.seconds, found.condition) == (("a flag",), 1.5, CONDITION)
 
 

@@ -36,7 +36,7 @@ def result_table(card: ResultCard, twin: ResultCard | None) -> Table:
     notes = sorted({flag for group in groups(card.suite) for flag in flags(card, group)})
     if notes:
         table.caption = f"{table.caption}\n* " + "\n* ".join(notes)
-    sentences = [*fooling(card), *(fooling(twin) if twin else [])]
+    sentences = [*fooling(card, twin), *(fooling(twin) if twin else [])]
     if sentences:
         table.caption = escaped("\n".join([str(table.caption), *sentences]))
     return table

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 Value = int | float | str | bool
 Bits = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float32]
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 
@@ -57,6 +58,8 @@ class Measurement:
     Attributes:
         top1, top5: bool [N], in the order of the images; both empty where the condition does not apply.
         rounded: of an attack, top1 with its images rounded to 8 bits; empty otherwise.
+        distance: of an attack at one epsilon, float32 [N]: the mean absolute difference of each such image from the
+            original, in grey levels; empty otherwise.
         flags: reasons to doubt the figure, or why there is none.
         seconds: wall time.
     """
@@ -68,6 +71,7 @@ class Measurement:
     flags: tuple[str, ...] = ()
     seconds: float = 0.0
     rounded: Bits = field(default_factory=lambda: np.zeros(0, bool))
+    distance: Floats = field(default_factory=lambda: np.zeros(0, np.float32))
 
     @property
     def correct(self) -> int:

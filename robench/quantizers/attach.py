@@ -23,7 +23,7 @@ def attach(layers: Mapping[str, nn.Module], quantizer: str, clip: float = 0.0) -
         assert isinstance(layer.weight, torch.Tensor)
         rule = QUANTIZERS[quantizer](layer.weight.detach())
         if clip:
-            rule.bound = clip * glorot_bound(layer.weight)
+            rule.bound, rule.bounds_early = clip * glorot_bound(layer.weight), True
         parametrize.register_parametrization(layer, "weight", rule)
 
 
@@ -38,9 +38,9 @@ def quantized(network: nn.Module) -> Iterator[tuple[str, Quantizer, torch.Tensor
 
 
 def after_step(network: nn.Module) -> None:
-    """Let every active quantizer bound its latent weight; call it after each optimizer step."""
+    """Let quantizers bound their latent weights; call it after each optimizer step."""
     for _, rule, latent in quantized(network):
-        if rule.active:
+        if rule.active or rule.bounds_early:
             rule.after_step(latent)
 
 

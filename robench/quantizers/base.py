@@ -43,6 +43,7 @@ class Quantizer(nn.Module, ABC):
         projects: whether the layer trains at another weight than the one that is deployed.
         active: while False, the layer computes with its latent weight as it is.
         bound: the latent weight is clipped to [-bound, bound] after each step; 0 leaves it free.
+        bounds_early: whether it is clipped while the rule is not active, too.
     """
 
     bits: ClassVar[int]
@@ -52,6 +53,7 @@ class Quantizer(nn.Module, ABC):
         super().__init__()
         self.active = True
         self.bound = 0.0
+        self.bounds_early = False
 
     @abstractmethod
     def lowbit(self, latent: torch.Tensor) -> LowBit | None:

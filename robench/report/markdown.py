@@ -79,7 +79,7 @@ def _data_section(suite: Suite, cards: list[ResultCard]) -> str:
     notes = [
         f"- {card.model.name}, {group.label}: {flag}" for card in cards for group in rows for flag in flags(card, group)
     ]
-    notes += [f"- {sentence}" for card in cards for sentence in fooling(card)]
+    notes += [f"- {sentence}" for card in cards for sentence in fooling(card, _twin(card, cards))]
     return "\n".join([*lines, *notes, ""] if notes else lines)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from robench import stats
-from robench.core.types import Condition, Measurement, ResultCard, Suite
+from robench.core.types import Condition, Floats, Measurement, ResultCard, Suite
 from robench.report.doubts import doubts
 from robench.stats import Estimate
 
@@ -17,6 +17,7 @@ SECTIONS = {
     "distortion": "Weight distortions",
 }
 ROUNDED = "Attacks, on adversarial images rounded to 8 bits"
+TO_FOOL = ("bim",)
 MISSING = "—"
 NOT_APPLICABLE = "n/a"
 
@@ -146,9 +147,46 @@ def smallest_epsilons(card: ResultCard) -> list[tuple[str, Estimate]]:
     return found
 
 
-def fooling(card: ResultCard) -> list[str]:
-    """Sentences about the smallest epsilons."""
-    return [f"{card.model.name}, {name}: the median image {_falls(e)}" for name, e in smallest_epsilons(card)]
+def fooling(card: ResultCard, twin: ResultCard | None = None) -> list[str]:
+    """Sentences about the smallest epsilons and perturbations that fool, of one model and against its twin."""
+    found = [f"{card.model.name}, {name}: the median image {_falls(e)}" for name, e in smallest_epsilons(card)]
+    for condition in (c for c in card.suite.conditions if c.name in TO_FOOL):
+        ours = perturbations(card, condition)
+        theirs = perturbations(twin, condition) if twin and twin.data == card.data else None
+        if ours is not None:
+            found.append(f"{card.model.name}, {label(condition)}: {_perturbation(ours, theirs)}")
+    return found
+
+
+def perturbations(card: ResultCard, condition: Condition) -> Floats | None:
+    """How far each image [N] is moved when it first fools the model, in grey levels; None where nothing was measured.
+
+    NaN for an image that is wrong without an attack; infinite (censored) for one that never fools it.
+    """
+    clean = next((row.top1 for row in card.measurements if row.condition.kind == "clean"), None)
+    rows = card.of(condition)
+    if clean is None or not rows or len(rows[0].distance) != len(clean):
+        return None
+    return np.where(clean, np.where(rows[0].top1, np.inf, rows[0].distance), np.nan).astype(np.float32)
+
+
+def _perturbation(ours: Floats, theirs: Floats | None) -> str:
+    fooled, censored = np.isfinite(ours), int(np.isinf(ours).sum())
+    sentence = f"{fooled.sum()} of {fooled.sum() + censored} images fool it, {censored} never do"
+    if not fooled.any():
+        return sentence
+    mean = stats.bootstrap_mean(ours[None, fooled].astype(float), resample_rows=False)
+    median = stats.median(ours[~np.isnan(ours)].astype(float))
+    sentence += f"; to fool: mean {_levels(mean)} grey levels, median {_levels(median)}"
+    both = fooled & np.isfinite(theirs) if theirs is not None else np.zeros_like(fooled)
+    if theirs is None or not both.any():
+        return sentence
+    gap = stats.bootstrap_mean((ours[both] - theirs[both])[None].astype(float), resample_rows=False)
+    return f"{sentence}; mean minus the twin's, on the {both.sum()} images that fool both, {_levels(gap, '+.3f')}"
+
+
+def _levels(estimate: Estimate, form: str = ".3f") -> str:
+    return f"{estimate.value:{form}} [{estimate.low:{form}}, {estimate.high:{form}}]"
 
 
 def _falls(epsilon: Estimate) -> str:

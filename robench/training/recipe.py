@@ -25,7 +25,7 @@ class Recipe:
         optimizer: timm's name; "sgd" is SGD with Nesterov momentum.
         full_precision: share of the epochs that come before the quantizer is switched on (the budget stays the same).
         clip: latent weights of quantized layers are clipped after each step to this many times the layer's Glorot
-            bound, sqrt(1.5 / (fan_in + fan_out)); 0 leaves them free.
+            bound, sqrt(1.5 / (fan_in + fan_out)), from the first epoch on; 0 leaves them free.
         adversarial: Linf budget of adversarial training, such as "8/255"; empty for none.
         warmup: share of the steps in which the learning rate rises to its peak, before a cosine to 0.
         crop: pixels of zero padding for random crops; flip: mirror at random.

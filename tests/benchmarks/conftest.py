@@ -18,9 +18,10 @@ PAGE = f"""\
 # Speed
 
 Written by `tox run -e bench -- --page docs/speed.md`; do not edit. Both sides ran in one process, one after the other,
-on the same model and images with the same parameters; the ratio is the peer's time over robench's. "Standing" are the
-images that are still right, at each epsilon. Images: `ROBENCH_BENCH_IMAGES` of CIFAR-10 where `ROBENCH_DATA` has it,
-else of digits. torch {torch.__version__}, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}.
+on the same model and images with the same parameters; the ratio is the peer's time over robench's. What was found are
+the images that still stand, at each epsilon, or the peak memory of the process. Images: `ROBENCH_BENCH_IMAGES` of
+CIFAR-10 where `ROBENCH_DATA` has it, else of digits. torch {torch.__version__}, {torch.get_num_threads()} threads,
+{torch.backends.cpu.get_cpu_capability()}.
 """
 IMAGES = int(os.environ.get("ROBENCH_BENCH_IMAGES", "200"))
 
@@ -33,6 +34,12 @@ def images() -> Dataset:
         return load("cifar10", data_dir=Path(folder or "nowhere")).first(IMAGES)
     except RobenchError:
         return load("digits").first(IMAGES)
+
+
+@pytest.fixture(scope="session")
+def few(images: Dataset) -> Dataset:
+    """At most 200 of them."""
+    return images.first(min(200, len(images)))
 
 
 def subject(name: str, images: Dataset) -> Subject:
@@ -78,13 +85,16 @@ def markdown(groups: dict[str, list]) -> str:
     """The page of the last results."""
     lines = [
         PAGE,
-        "| what | robench, s | peer | s | ratio | standing (robench; peer) |",
+        "| what | robench, s | peer | s | ratio | found (robench; peer) |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for group, (ours, *peers) in groups.items():
         for peer in peers:
-            standing = "; ".join(str(bench.extra_info.get("standing", "")) for bench in (ours, peer)).strip("; ")
+            found = "; ".join(str(bench.extra_info.get("found", "")) for bench in (ours, peer)).strip("; ")
             name = peer.name.removeprefix("test_").replace("_", " ")
             times = f"{ours.stats.min:.3f} | {name} | {peer.stats.min:.3f} | {peer.stats.min / ours.stats.min:.2f}"
-            lines.append(f"| {group} | {times} | {standing} |")
-    return "\n".join(lines) + "\n"
+            lines.append(f"| {group} | {times} | {found} |")
+    profiles = [
+        bench.extra_info["profile"] for group in groups.values() for bench in group if "profile" in bench.extra_info
+    ]
+    return "\n".join([*lines, *profiles]) + "\n"

@@ -1,28 +1,36 @@
 """Speed, as ratios with both sides in one run: tox run -e bench. The first of each group is robench."""
 
+import time
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from skimage.util import random_noise
+from torch import nn
 
 from robench.attacks import ImageStreams
+from robench.attacks.gradient import look
 from robench.core.types import Condition
 from robench.corruptions import CORRUPTIONS
 from robench.corruptions.apply import corrupt
 from robench.data.base import Dataset
+from robench.models.blocked import Blocked
 from robench.runner import Task, measure
 from robench.subject import Subject, to_pixels
 
 GRID = tuple(epsilon / 255 for epsilon in (0.25, 0.5, 1, 2, 4, 8))
 STEPS = 20
 BATCH = 1024
+CASCADED = 128
+BLOCKS = ((32, 1), (64, 1), (256, 1), (32, torch.get_num_threads()), (64, torch.get_num_threads()))
 
 
 def once(benchmark, run) -> None:
     """Time one run of something long, and keep what it found."""
-    benchmark.extra_info["standing"] = benchmark.pedantic(run, rounds=1)
+    benchmark.extra_info["found"] = benchmark.pedantic(run, rounds=1)
 
 
 def fresh(subject: Subject) -> Subject:
@@ -70,12 +78,36 @@ class TestPgdOnAdversariallyTrained:
         once(benchmark, lambda: torchattacks_pgd(adversarial, images, GRID[-1:]))
 
 
-@pytest.mark.benchmark(group="APGD-CE, APGD-T and Square at 8/255, 64 images, at_fp_resnet20")
+@pytest.mark.benchmark(group="PGD-20 at six epsilons, fp_resnet20, at most 200 images")
+class TestTricks:
+    """What each trick gives: robench against itself without it."""
+
+    def test_robench(self, benchmark, standard: Subject, few: Dataset) -> None:
+        once(benchmark, lambda: robench_pgd(standard, few, GRID))
+
+    def test_without_the_search(self, benchmark, standard: Subject, few: Dataset) -> None:
+        once(benchmark, lambda: [robench_pgd(standard, few, (level,)) for level in GRID])
+
+    def test_gradients_in_float32(self, benchmark, standard: Subject, few: Dataset) -> None:
+        float32 = replace(standard, gradients=standard.exact)
+        once(benchmark, lambda: robench_pgd(float32, few, GRID))
+
+    def test_blocks_one_after_the_other(self, benchmark, standard: Subject, few: Dataset) -> None:
+        exact, gradients = (Blocked(model.model) for model in (standard.exact, standard.gradients))
+        serial = replace(standard, exact=exact, gradients=gradients)
+        once(benchmark, lambda: robench_pgd(serial, few, GRID))
+
+    def test_the_bare_model_in_float32(self, benchmark, standard: Subject, few: Dataset) -> None:
+        bare = replace(standard, exact=standard.model, gradients=standard.model)
+        once(benchmark, lambda: robench_pgd(bare, few, GRID))
+
+
+@pytest.mark.benchmark(group=f"APGD-CE, APGD-T and Square at 8/255, first {CASCADED} images, at_fp_resnet20")
 class TestCascade:
     epsilon = GRID[-1]
 
     def test_robench(self, benchmark, adversarial: Subject, images: Dataset) -> None:
-        data = images.first(64)
+        data = images.first(CASCADED)
         attack = Condition("attack", "robench_aa", self.epsilon)
         once(benchmark, lambda: measure(Task(fresh(adversarial), data, attack, 0, 0, BATCH)).correct)
 
@@ -83,7 +115,7 @@ class TestCascade:
         import torchattacks
 
         model = adversarial.model.model
-        x, y = to_pixels(images.images[:64], torch.device("cpu")), torch.from_numpy(images.labels[:64])
+        x, y = to_pixels(images.images[:CASCADED], torch.device("cpu")), torch.from_numpy(images.labels[:CASCADED])
         parts = [
             torchattacks.APGD(model, eps=self.epsilon, steps=100),
             torchattacks.APGDT(model, eps=self.epsilon, steps=100, n_classes=10),
@@ -140,3 +172,53 @@ class TestDistortion:
                 return standard.model(x)
 
         benchmark(run)
+
+
+def count(model: nn.Module, name: str, passes: Counter[str]) -> torch.utils.hooks.RemovableHandle:
+    """Count the images that go through ``model``."""
+    return model.register_forward_hook(lambda _, inputs, __: passes.update({name: len(inputs[0])}))
+
+
+def best_rate(model: Blocked, run: Callable[[Blocked], object], images: int) -> float:
+    """Images a second, in the fastest of several block sizes, on one thread a block or on all."""
+    rates = []
+    for block in BLOCKS:
+        blocked = Blocked(model.model, *block)
+        run(blocked)
+        started = time.perf_counter()
+        run(blocked)
+        rates.append(images / (time.perf_counter() - started))
+    return max(rates)
+
+
+@pytest.mark.benchmark(group="profile of PGD-20 at six epsilons, fp_resnet20")
+def test_profile(benchmark, standard: Subject, images: Dataset) -> None:
+    passes: Counter[str] = Counter()
+    subject = fresh(standard)
+    hooks = [count(subject.gradients.model, "both", passes), count(subject.exact.model, "all", passes)]
+    benchmark.pedantic(robench_pgd, (subject, images, GRID), rounds=1)
+    seconds = benchmark.stats.stats.min
+    for hook in hooks:
+        hook.remove()
+    benchmark.extra_info["profile"] = profile(subject, images, passes, seconds)
+
+
+def profile(subject: Subject, images: Dataset, passes: Counter[str], seconds: float) -> str:
+    """The section of the page of results."""
+    x, y = to_pixels(images.images[:512], torch.device("cpu")), torch.from_numpy(images.labels[:512])
+    gradients, verdicts = passes["both"], passes["all"] - passes["both"]
+    with torch.inference_mode():
+        forward = best_rate(subject.exact, lambda model: model(x), len(x))
+    both = best_rate(subject.gradients, lambda model: look(model, x, y), len(x))
+    floor = gradients / both + verdicts / forward
+    return f"""
+## Where the time goes
+
+PGD-20 at six epsilons, fp_resnet20, {len(images)} images: {seconds:.1f} s. The floor is {floor:.1f} s,
+{floor / seconds:.0%} of it: every pass at the best rate of this machine, over blocks of 32, 64 and 256 images, each on
+one thread or on all.
+
+| passes | images | best rate, images/s | floor, s |
+| --- | --- | --- | --- |
+| forward and backward, for gradients | {gradients} | {both:.0f} | {gradients / both:.1f} |
+| forward in float32, for verdicts | {verdicts} | {forward:.0f} | {verdicts / forward:.1f} |"""

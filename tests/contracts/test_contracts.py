@@ -26,6 +26,8 @@ from robench.subject import Subject, to_pixels
 CORRUPTION_ROWS = {"gaussian", "poisson", "salt_and_pepper", "speckle"}
 ATTACK_ROWS: dict[str, tuple[str, dict]] = {
     "fgsm": ("fgsm", {}),
+    "bim": ("bim", {"steps": 5}),
+    "pgd_worst": ("pgd_worst", {"steps": 3, "queries": 20}),
     "pgd": ("pgd", {"steps": 3}),
     "apgd": ("apgd", {"steps": 5}),
     "apgd_targeted": ("apgd_targeted", {"steps": 5, "targets": 2}),

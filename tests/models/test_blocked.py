@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from robench.attacks.gradient import look
 from robench.data.base import Dataset
 from robench.models.blocked import Blocked
 from robench.subject import Subject, to_pixels
@@ -29,3 +30,16 @@ def test_logits_are_the_bare_models() -> None:
     bare = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.Flatten(), torch.nn.Linear(4 * 36, 5))
     x = torch.rand(10, 3, 8, 8)
     torch.testing.assert_close(Blocked(bare, 4)(x), bare(x))
+
+
+def test_blocks_on_threads_give_the_same_bits_in_the_callers_mode(twn_digits: Subject, digits: Dataset) -> None:
+    x = to_pixels(digits.images[:130], torch.device("cpu"))
+    y = torch.from_numpy(digits.labels[:130])
+    two, three = (Blocked(twn_digits.exact.model, 32, workers) for workers in (2, 3))
+    assert torch.equal(look(two, x, y).gradient, look(three, x.flip(0), y.flip(0)).gradient.flip(0))
+    with torch.inference_mode():
+        whole = two(x)
+        assert whole.is_inference()
+        assert torch.equal(whole, torch.cat([three(part) for part in x.split(50)]))
+    with torch.no_grad():
+        assert not two(x.requires_grad_()).requires_grad

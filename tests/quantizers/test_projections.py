@@ -6,7 +6,7 @@ import torch
 from robench.models import ARCHITECTURES
 from robench.models.layers import inner_layers
 from robench.quantizers import QUANTIZERS
-from robench.quantizers.attach import after_step, attach, quantized
+from robench.quantizers.attach import after_step, attach, quantized, set_active
 from robench.quantizers.base import glorot_bound
 
 PROJECTIONS = ["tr_sign", "tr_round", "tr_power", "tr_stochm3"]
@@ -50,6 +50,7 @@ def test_gradient_is_straight_through_and_deployment_is_the_latent_weight(name: 
 def test_clip_bounds_latent_weights_in_units_of_the_glorot_bound() -> None:
     model = ARCHITECTURES["resnet20"](num_classes=10)
     attach(inner_layers(model), "tr_sign", clip=0.5)
+    set_active(model, False)
     after_step(model)
     for _, _, latent in quantized(model):
         assert latent.detach().abs().max() == pytest.approx(0.5 * glorot_bound(latent))

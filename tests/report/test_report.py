@@ -16,6 +16,7 @@ from robench.report.summary import (
     fooling,
     groups,
     percent,
+    perturbations,
     smallest_epsilons,
 )
 from robench.stats import Estimate
@@ -136,6 +137,28 @@ def test_the_smallest_epsilon_is_the_median_over_images_that_are_right_without_a
     assert smallest_epsilons(replace(card, measurements=rows[:-1])) == []
     standing = [replace(row, top1=rows[0].top1) for row in rows]
     assert fooling(replace(card, measurements=tuple(standing))) == ["fp, pgd: the median image stands at every epsilon"]
+
+
+def test_the_mean_perturbation_to_fool_counts_right_images_that_fall() -> None:
+    bim = Condition("attack", "bim", 0.1)
+    suite = replace(SUITE, conditions=(Condition("clean", "clean"), bim))
+
+    def card(name: str, distance: float) -> ResultCard:
+        right, standing = np.arange(100) < 90, np.arange(100) < 30
+        distances = np.full(100, distance, np.float32) + np.arange(100, dtype=np.float32) % 2
+        rows = (
+            Measurement(suite.conditions[0], 0, right, right),
+            Measurement(bim, 0, standing, standing, distance=distances),
+        )
+        return replace(FP, model=replace(FP.model, name=name), suite=suite, measurements=rows)
+
+    found = perturbations(card("a", 2.0), bim)
+    assert found is not None
+    assert (np.isnan(found).sum(), np.isinf(found).sum(), np.isfinite(found).sum()) == (10, 30, 60)
+    (sentence,) = fooling(card("a", 2.0), card("b", 1.5))
+    assert "60 of 90 images fool it, 30 never do; to fool: mean 2.500 [" in sentence
+    assert "median 3.000 [" in sentence  # the 45th and 46th of 90, censored images above all others
+    assert sentence.endswith("on the 60 images that fool both, +0.500 [+0.500, +0.500]")
 
 
 def test_the_spread_over_training_seeds_is_of_models_not_of_images(tmp_path: Path) -> None:
