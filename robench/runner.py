@@ -49,9 +49,20 @@ def batches(task: Task, images: Images) -> Iterator[tuple[int, torch.Tensor, tor
         yield start, to_pixels(images[part], model.device), labels[part].to(model.device)
 
 
+def _amount(noise: Condition) -> float | None:
+    """What a corruption has instead of a severity."""
+    params = dict(noise.params)
+    amount = params.pop("amount", None)
+    if params or not isinstance(amount, int | float | None):
+        raise RobenchError(
+            f"the corruption {noise.name} takes a severity, or amount = NUMBER; not {dict(noise.params)}."
+        )
+    return amount
+
+
 @lru_cache(maxsize=1)
-def _corrupted(data: Dataset, name: str, severity: float | None, seed: int, draw: int) -> Images:
-    return corruptions.corrupt(data.images, name, severity, seed, draw)
+def _corrupted(data: Dataset, noise: Condition, seed: int, draw: int) -> Images:
+    return corruptions.corrupt(data.images, noise.name, noise.level, seed, draw, _amount(noise))
 
 
 def _judge_images(task: Task, images: Images, progress: Progress) -> tuple[Bits, Bits]:
@@ -84,7 +95,7 @@ def _clean(task: Task, progress: Progress) -> Measurement:
 
 def _corruption(task: Task, progress: Progress) -> Measurement:
     noise = task.condition
-    images = _corrupted(task.data, noise.name, noise.level, task.seed, task.draw)
+    images = _corrupted(task.data, noise, task.seed, task.draw)
     return Measurement(noise, task.draw, *_judge_images(task, images, progress))
 
 
@@ -149,7 +160,7 @@ MEASURES = {"clean": _clean, "corruption": _corruption, "attack": _attack, "dist
 def validate(condition: Condition) -> None:
     """Raise RobenchError where a condition names what does not exist, or a level that does not fit."""
     if condition.kind == "corruption":
-        corruptions.check(condition.name, condition.level)
+        corruptions.check(condition.name, condition.level, _amount(condition))
     elif condition.kind == "attack":
         attacks.check(condition)
     elif condition.kind == "distortion":

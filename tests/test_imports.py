@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "checks": LOW | {"attacks", "models"},
     "cards": LOW | {"store"},
     "report": LOW | {"cards", "stats"},
+    "studies": LOW | {"report", "stats"},
     "hub": LOW,
     "zoo": LOW | {"hub", "models", "quantizers"},
     "shipping": LOW | {"checks", "data", "models", "quantizers", "subject", "zoo"},

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from robench import cards, suites, zoo
+from robench.cli.main import app
 from robench.report import leaderboard
 
 BOARDS = Path(__file__).parents[1] / "leaderboards"
@@ -13,6 +15,12 @@ CARDS = sorted((BOARDS / "cards").glob("*.json"))
 
 def test_markdown_is_up_to_date() -> None:
     assert leaderboard.stale(BOARDS / "cards", BOARDS) == []
+
+
+def test_studies_are_up_to_date() -> None:
+    for page in (BOARDS / "studies").glob("*.md"):
+        words = ["reproduce", page.stem.partition("-")[0], "--check", "--out", str(BOARDS / "studies")]
+        assert CliRunner().invoke(app, words).exit_code == 0
 
 
 @pytest.mark.parametrize("path", CARDS, ids=lambda path: path.stem)

@@ -12,19 +12,25 @@ CHUNK = 64
 ROUNDING = 1e-3  # float32 must not truncate an untouched pixel to the level below
 
 
-def check(name: str, severity: float | None) -> float:
-    """The amount of a corruption at a severity.
+def check(name: str, severity: float | None, amount: float | None = None) -> float:
+    """The amount of a corruption at a severity, or the one that is given instead.
 
     Raises:
-        RobenchError: unknown name, or a severity that does not exist.
+        RobenchError: unknown name, a severity that does not exist, or an amount that is not positive.
     """
     amounts = CORRUPTIONS[name].amounts
+    if amount is not None and severity is None:
+        if not 0 < amount < float("inf"):
+            raise RobenchError(f"the amount of {name} must be a number above 0, not {amount}.")
+        return amount
     if severity is None or severity not in range(1, len(amounts) + 1):
         raise RobenchError(f"severity {severity} of {name} does not exist; choose 1 to {len(amounts)}.")
     return amounts[int(severity) - 1]
 
 
-def corrupt(images: Images, name: str, severity: float | None, seed: int, draw: int = 0) -> Images:
+def corrupt(
+    images: Images, name: str, severity: float | None, seed: int, draw: int = 0, amount: float | None = None
+) -> Images:
     """Corrupt 8-bit images as CIFAR-10-C does: noise on [0, 1], clip, times 255, truncate.
 
     Images go in chunks of 64, the last one filled up, each with a random stream of its own: the noise of image i
@@ -34,6 +40,7 @@ def corrupt(images: Images, name: str, severity: float | None, seed: int, draw: 
         images: uint8 [N, C, H, W].
         name: of a registered corruption.
         severity: 1 to 5.
+        amount: instead of a severity: what the function takes, such as the standard deviation.
         seed: of the suite. The stream does not depend on the severity, so severities nest: the same draw, scaled.
 
     Returns:
@@ -42,7 +49,7 @@ def corrupt(images: Images, name: str, severity: float | None, seed: int, draw: 
     Raises:
         RobenchError: unknown name, a severity outside 1..5, or a function that breaks its contract.
     """
-    amount = check(name, severity)
+    amount = check(name, severity, amount)
     function = CORRUPTIONS[name].function
     result = np.empty_like(images)
     for start in range(0, len(images), CHUNK):

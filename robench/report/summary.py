@@ -56,7 +56,7 @@ def label(condition: Condition) -> str:
         epsilon = "" if condition.level is None else f" {condition.level * 255:g}/255"
         return f"{condition.name}{f' ({settings})' if settings else ''}{epsilon}"
     if condition.kind in ("clean", "corruption") or condition.level is None:
-        return condition.name
+        return " ".join([condition.name, *(f"{value:g}" for name, value in condition.params if name == "amount")])
     return f"{condition.name} {condition.level:g}"
 
 

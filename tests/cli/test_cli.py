@@ -157,3 +157,15 @@ def test_compare_pairs_two_cards_and_corrects_for_their_conditions(here: Path) -
     missing = robench("compare", "twn_resnet20", "nothing")
     assert missing.exit_code == 2
     assert "there is no result card nothing" in missing.stderr
+
+
+def test_reproduce_writes_a_page_and_checks_it(here: Path) -> None:
+    words = ("reproduce", "poster", "--out", "studies")
+    result = robench(*words, "--dataset", "digits", "--n-images", "12")
+    assert result.exit_code == 0, result.output
+    page = here / "studies" / "poster-2018.md"
+    assert "| twn_resnet20 | 50 |" in page.read_text()
+    assert robench(*words, "--check").exit_code == 0
+    page.write_text(page.read_text() + "!")
+    assert "differs from its cards" in robench(*words, "--check").stderr
+    assert "no study is named 'postr'" in robench("reproduce", "postr").stderr

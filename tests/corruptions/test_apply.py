@@ -5,9 +5,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from robench.core.errors import RobenchError
+from robench.core.types import Condition
 from robench.corruptions import CORRUPTIONS, Corruption
 from robench.corruptions.apply import corrupt
 from robench.data.base import Dataset
+from robench.runner import validate
 
 
 def test_noise_of_an_image_does_not_depend_on_the_others(digits: Dataset) -> None:
@@ -57,3 +59,12 @@ def test_a_noise_that_breaks_its_contract_is_named(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(CORRUPTIONS._entries, "broken", broken)
     with pytest.raises(RobenchError, match="the corruption broken gave"):
         corrupt(digits.images[:1], "broken", 1, seed=0)
+
+
+def test_an_amount_instead_of_a_severity(digits: Dataset) -> None:
+    by_severity = corrupt(digits.images[:9], "gaussian", 3, seed=0)
+    assert np.array_equal(corrupt(digits.images[:9], "gaussian", None, seed=0, amount=0.08), by_severity)
+    with pytest.raises(RobenchError, match="must be a number above 0, not -1"):
+        corrupt(digits.images[:1], "gaussian", None, seed=0, amount=-1)
+    with pytest.raises(RobenchError, match="takes a severity, or amount"):
+        validate(Condition("corruption", "gaussian", None, (("sigma", 0.1),)))

@@ -1,0 +1,1 @@
+"""Published studies, measured again claim by claim: one file a study."""
