@@ -111,7 +111,7 @@ def _with_gradients(exact: Blocked, x: torch.Tensor, precision: str) -> Blocked:
 
 def _in_bfloat16(exact: Blocked, x: torch.Tensor) -> Blocked:
     """The model in bfloat16; as it is where it fails there, or guesses otherwise on more than a few images."""
-    fast = Blocked(BFloat16(exact.model), exact.block, exact.workers)
+    fast = Blocked(BFloat16(exact.model), exact.block, exact.workers, exact)
     try:
         with torch.inference_mode():
             same = (fast(x).argmax(1) == exact(x).argmax(1)).float().mean()

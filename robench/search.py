@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 
 from robench.attacks.apply import perturb
-from robench.attacks.gradient import fooled, look
+from robench.attacks.gradient import look, undecided
 from robench.attacks.losses import margin
 from robench.core.types import Bits, Condition, Floats
 from robench.data.base import Dataset
@@ -135,7 +135,7 @@ class Search:
         attacked = subject.model if outside else subject.gradients
         result = self._perturb(attacked, x, y, images, epsilons)
         top1, top5 = judge(subject.exact, result, y)
-        doubtful = top1 & fooled(attacked, result, y).cpu().numpy() if attacked.slack else np.zeros_like(top1)
+        doubtful = top1 & undecided(attacked, result, y).cpu().numpy()
         if doubtful.any():
             chosen = torch.from_numpy(np.flatnonzero(doubtful)).to(x.device)
             result[chosen] = self._perturb(subject.exact, x[chosen], y[chosen], images[doubtful], epsilons[chosen])

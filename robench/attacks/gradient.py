@@ -60,9 +60,29 @@ def surely_wrong(model: nn.Module, logits: torch.Tensor, y: torch.Tensor) -> tor
 
 
 def fooled(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Which images [N] are surely wrong, by a forward pass."""
+    """Which images [N] are wrong."""
+    return exact_margin(model, x, y) > 0
+
+
+def exact_margin(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """The margin [N] by a forward pass that is exact where the model has an exact one; positive for a wrong image."""
+    exact = model.exact if isinstance(model, Blocked) else None
     with torch.inference_mode():
-        return surely_wrong(model, model(x), y).clone()
+        return margin((exact or model)(x), y).clone()
+
+
+def undecided(model: Blocked, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Which images [N] a model of low precision may have kept from falling.
+
+    It takes them for wrong, so that an attack stopped too early, or an exact pass finds them as near to being wrong as
+    the model's rounding reaches.
+    """
+    if model.exact is None:
+        return torch.zeros_like(y, dtype=torch.bool)
+    with torch.inference_mode():
+        logits = model.exact(x)
+        near = margin(logits, y) > -model.slack * logits.abs().amax(1)
+        return (near | surely_wrong(model, model(x), y)).clone()
 
 
 def in_turn(
@@ -72,12 +92,18 @@ def in_turn(
 
     Args:
         attempts: each takes the indices of the images that still stand and gives their perturbed images.
+
+    Returns:
+        For each image the attempt of the largest margin.
     """
-    result = x.clone()
+    result, best = x.clone(), torch.full_like(y, -torch.inf, dtype=x.dtype)
     active = torch.arange(len(x), device=x.device)
     for attempt in attempts:
-        result[active] = attempt(active)
-        active = active[~fooled(model, result[active], y[active])]
+        tried = attempt(active)
+        value = exact_margin(model, tried, y[active])
+        better = value > best[active]
+        result[active[better]], best[active[better]] = tried[better], value[better]
+        active = active[~(value > 0)]
         if not len(active):
             break
     return result

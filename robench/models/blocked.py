@@ -22,18 +22,22 @@ class Blocked(nn.Module):
         block: images in a block; by the model's device where it is not given.
         workers: blocks that are computed at once, each on one thread; more than 1 only for a model that keeps nothing
             from one forward pass to the next. At 1, a block has all threads.
+        exact: the same function without rounding, for a model that computes in low precision.
 
     Attributes:
         slack: how far logits may be off by the model's arithmetic, as a share of the largest; 0 for float32.
     """
 
-    def __init__(self, model: nn.Module, block: int | None = None, workers: int = 1) -> None:
+    def __init__(
+        self, model: nn.Module, block: int | None = None, workers: int = 1, exact: "Blocked | None" = None
+    ) -> None:
         super().__init__()
         self.model = model
         self.eval()  # libraries put a model back into the mode that they found it in
         self.device = next((p.device for p in model.parameters()), torch.device("cpu"))
         self.block = block or BLOCK[self.device.type]
         self.workers = workers
+        self.exact = exact
         self.slack = float(getattr(model, "slack", 0.0))
 
     def whole_blocks(self, count: int) -> int:

@@ -1,0 +1,54 @@
+"""Attempts in turn, and what low precision leaves undecided."""
+
+import torch
+
+from robench.attacks.gradient import exact_margin, fooled, in_turn, undecided
+from robench.models.blocked import Blocked
+
+
+class Logits(torch.nn.Module):
+    """Two logits, 0 and the mean of the image, the second off by ``error``."""
+
+    def __init__(self, error: float = 0.0, slack: float = 0.0) -> None:
+        super().__init__()
+        self.error, self.slack = error, slack
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        score = x.mean((1, 2, 3))
+        return torch.stack([torch.ones_like(score), score + 0.5 + self.error], 1)
+
+
+def images(*means: float) -> torch.Tensor:
+    return torch.tensor(means).view(-1, 1, 1, 1).expand(-1, 3, 4, 4).contiguous()
+
+
+def rough(error: float) -> Blocked:
+    return Blocked(Logits(error, slack=0.1), 8, exact=Blocked(Logits(), 8))
+
+
+def test_each_image_keeps_its_best_attempt_and_is_left_alone_when_it_fell() -> None:
+    x, y = images(0.0, 0.0, 0.0), torch.zeros(3, dtype=torch.long)
+    results = iter([images(0.6, 0.4, 0.1), images(0.3, 0.2), images(0.7, 0.45)])
+    asked = []
+
+    def attempt(active: torch.Tensor) -> torch.Tensor:
+        asked.append(active.tolist())
+        return next(results)
+
+    result = in_turn(Logits(), x, y, [attempt, attempt, attempt])
+    assert asked == [[0, 1, 2], [1, 2], [1, 2]]
+    torch.testing.assert_close(result.mean((1, 2, 3)), torch.tensor([0.6, 0.7, 0.45]))
+
+
+def test_what_fell_is_decided_exactly() -> None:
+    x, y = images(0.49, 0.51), torch.zeros(2, dtype=torch.long)
+    for error in (-0.05, 0.0, 0.05):
+        assert fooled(rough(error), x, y).tolist() == [False, True]
+        torch.testing.assert_close(exact_margin(rough(error), x, y), torch.tensor([-0.01, 0.01]))
+
+
+def test_undecided_is_what_rounding_reaches_or_wrongly_takes_for_wrong() -> None:
+    x, y = images(0.1, 0.45, 0.2), torch.zeros(3, dtype=torch.long)
+    assert undecided(rough(0.0), x, y).tolist() == [False, True, False]
+    assert undecided(rough(0.5), x, y).tolist() == [False, True, True]
+    assert not undecided(Blocked(Logits(), 8), x, y).any()
