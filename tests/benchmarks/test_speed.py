@@ -24,7 +24,7 @@ from robench.subject import Subject, to_pixels
 GRID = tuple(epsilon / 255 for epsilon in (0.25, 0.5, 1, 2, 4, 8))
 STEPS = 20
 BATCH = 1024
-CASCADED = 128
+CASCADED = 64
 BLOCKS = ((32, 1), (64, 1), (256, 1), (32, torch.get_num_threads()), (64, torch.get_num_threads()))
 
 
