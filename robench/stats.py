@@ -88,6 +88,11 @@ def bootstrap_mean(values: np.ndarray, *, resample_rows: bool, confidence: float
     return Estimate(float(values.mean()), float(low), float(high))
 
 
+def image_mean(values: npt.NDArray[np.floating]) -> Estimate:
+    """Mean over images [N] with its percentile bootstrap interval."""
+    return bootstrap_mean(values[None].astype(float), resample_rows=False)
+
+
 def bootstrap_p(differences: np.ndarray, *, resample_rows: bool) -> float:
     """Two-sided p-value of a mean difference of 0, from the same bootstrap; never below 2 / (resamples + 1)."""
     means = _resampled_means(differences, resample_rows)

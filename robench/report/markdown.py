@@ -52,7 +52,7 @@ def _data_section(suite: Suite, cards: list[ResultCard]) -> str:
     lines = [
         f"## {data.name}: {data.n} images",
         f"\nImages: the first {data.n} of {data.source}, fingerprint `{data.fingerprint[:12]}`. Seed {suite.seed}.\n",
-        _table(
+        table(
             ["model", "architecture", "quantizer", "bits", "weights", "size", "bits per weight", "twin"],
             [
                 [
@@ -74,7 +74,7 @@ def _data_section(suite: Suite, cards: list[ResultCard]) -> str:
         chosen = [group for group in rows if group.section == section]
         header = ["model", *(group.label for group in chosen)]
         body = [[card.model.name, *(_cell(card, _twin(card, cards), group) for group in chosen)] for card in cards]
-        lines += [f"### {section}\n", _table(header, body)]
+        lines += [f"### {section}\n", table(header, body)]
     lines += _seeds_section(rows, cards)
     notes = [
         f"- {card.model.name}, {group.label}: {flag}" for card in cards for group in rows for flag in flags(card, group)
@@ -93,7 +93,7 @@ def _seeds_section(rows: list[Group], cards: list[ResultCard]) -> list[str]:
             [base, str(len(family)), *(percent_of_seeds(seed_spread(family, group)) for group in chosen)]
             for base, family in families
         ]
-        lines += [f"### {section}: over training seeds\n", _table(["model", "seeds", *(g.label for g in chosen)], body)]
+        lines += [f"### {section}: over training seeds\n", table(["model", "seeds", *(g.label for g in chosen)], body)]
     return [SEEDS, *lines] if lines else []
 
 
@@ -107,6 +107,7 @@ def _cell(card: ResultCard, twin: ResultCard | None, group: Group) -> str:
     return own if isinstance(gap, str) else f"{own}<br>{percent(gap, signed=True)}"
 
 
-def _table(header: list[str], body: list[list[str]]) -> str:
+def table(header: list[str], body: list[list[str]]) -> str:
+    """A markdown table."""
     lines = [header, ["---"] * len(header), *body]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from robench.report.markdown import table
 from robench.stats import Estimate
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "cannot be told"
@@ -39,13 +40,7 @@ def the_same(difference: Estimate, margin: float) -> str:
     return FAILS if difference.low > margin or difference.high < -margin else OPEN
 
 
-def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A markdown table."""
-    header = list(header)
-    return "\n".join("| " + " | ".join(row) + " |" for row in [header, ["---"] * len(header), *rows]) + "\n"
-
-
 def claims_table(claims: Iterable[Claim], command: str) -> str:
     """The table of claims, each with the command that measures it."""
-    rows = ([claim.text, claim.published, claim.ours, claim.verdict, f"`{command}`"] for claim in claims)
+    rows = [[claim.text, claim.published, claim.ours, claim.verdict, f"`{command}`"] for claim in claims]
     return table(["claim", "published", "here", "verdict", "command"], rows)

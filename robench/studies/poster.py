@@ -7,9 +7,10 @@ import numpy as np
 
 from robench import stats
 from robench.core.types import Condition, Floats, Images, ResultCard
-from robench.report.summary import Group, accuracy, difference, groups, p_value, percent, perturbations
+from robench.report.markdown import table
+from robench.report.summary import Group, accuracy, difference, grey_levels, groups, p_value, percent, perturbations
 from robench.stats import Estimate
-from robench.studies.claims import FAILS, Claim, claims_table, no_worse, table, the_same
+from robench.studies.claims import FAILS, Claim, claims_table, no_worse, the_same
 
 SUITE = "poster-2018"
 MODELS = ("fp_resnet20", "twn_resnet20", "ttq_resnet20", "bwn_resnet20")
@@ -118,11 +119,7 @@ def _gap(card: ResultCard, twin: ResultCard, condition: Condition) -> tuple[Esti
     both = np.isfinite(ours) & np.isfinite(theirs)
     if not both.any():
         return None
-    return _mean(ours[both] - theirs[both]), theirs[both]
-
-
-def _mean(values: Floats) -> Estimate:
-    return stats.bootstrap_mean(values[None].astype(float), resample_rows=False)
+    return stats.image_mean(ours[both] - theirs[both]), theirs[both]
 
 
 def _distances(cards: Sequence[ResultCard], measured: dict[str, float]) -> str:
@@ -143,13 +140,13 @@ def _distances(cards: Sequence[ResultCard], measured: dict[str, float]) -> str:
             if found is None:
                 continue
             fooled = np.isfinite(found)
-            mean = _mean(found[fooled]) if fooled.any() else Estimate(np.nan, np.nan, np.nan)
+            mean = stats.image_mean(found[fooled]) if fooled.any() else Estimate(np.nan, np.nan, np.nan)
             median = stats.median(found[~np.isnan(found)].astype(float))
             gap = _gap(card, cards[0], condition) if card is not cards[0] else None
             counts = ((~np.isnan(found)).sum(), fooled.sum(), np.isinf(found).sum())
             steps = str(dict(condition.params)["steps"])
-            paired = _levels(gap[0], "+.4f") if gap else ""
-            body.append([card.model.name, steps, *map(str, counts), _levels(mean), _levels(median), paired])
+            paired = grey_levels(gap[0], "+.4f") if gap else ""
+            body.append([card.model.name, steps, *map(str, counts), grey_levels(mean), grey_levels(median), paired])
     bound = 255 * 0.01 * 10 * LARGEST_STD + 0.5
     return f"""\
 Only images that are right without an attack; steps of 0.01 along the gradient's sign in normalised space, after each
@@ -163,10 +160,6 @@ The poster gives {DISTANCES[0]} (FP) and {DISTANCES[1]} (TWN). Ten such steps ca
 images is {measured["mean_of_smaller_side"]:.3f}: the number looks like a property of the images, such as comes of
 differences of unsigned 8-bit numbers that wrap around, and says nothing about the networks.
 """
-
-
-def _levels(estimate: Estimate, form: str = ".3f") -> str:
-    return f"{estimate.value:{form}} [{estimate.low:{form}}, {estimate.high:{form}}]"
 
 
 def _claims(card: ResultCard, twin: ResultCard) -> Iterator[Claim]:
@@ -186,7 +179,7 @@ def _claims(card: ResultCard, twin: ResultCard) -> Iterator[Claim]:
         gap, theirs = found
         text = "It takes as large a perturbation to fool the ternary network as to fool its twin."
         verdict = the_same(gap, MARGIN_OF_DISTANCE * float(theirs.mean()))
-        ours = f"{_levels(gap, '+.4f')} grey levels, of {theirs.mean():.3f}"
+        ours = f"{grey_levels(gap, '+.4f')} grey levels, of {theirs.mean():.3f}"
         yield Claim(text, f"{DISTANCES[1]} against {DISTANCES[0]}", ours, verdict)
 
 
