@@ -135,11 +135,12 @@ class Search:
         attacked = subject.model if outside else subject.gradients
         result = self._perturb(attacked, x, y, images, epsilons)
         top1, top5 = judge(subject.exact, result, y)
-        doubtful = top1 & undecided(attacked, result, y).cpu().numpy()
-        if doubtful.any():
-            chosen = torch.from_numpy(np.flatnonzero(doubtful)).to(x.device)
-            result[chosen] = self._perturb(subject.exact, x[chosen], y[chosen], images[doubtful], epsilons[chosen])
-            top1, top5 = judge(subject.exact, result, y)
+        standing = torch.from_numpy(np.flatnonzero(top1)).to(x.device)
+        again = standing[undecided(attacked, result[standing], y[standing])] if len(standing) else standing
+        if len(again):
+            places = again.cpu().numpy()
+            result[again] = self._perturb(subject.exact, x[again], y[again], images[places], epsilons[again])
+            top1[places], top5[places] = judge(subject.exact, result[again], y[again])
         stored = (result * 255).round() / 255
         rounded, _ = judge(subject.exact, stored, y)
         if len(self.grid) == 1:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from robench import stats
-from robench.core.types import Condition, Floats, Measurement, ResultCard, Suite
+from robench.core.types import Bits, Condition, Floats, Measurement, ResultCard, Suite
 from robench.report.doubts import doubts
 from robench.stats import Estimate
 
@@ -129,13 +129,18 @@ def flags(card: ResultCard, group: Group) -> list[str]:
     return sorted(measured | {doubt for condition in group.conditions for doubt in doubts(card, condition)})
 
 
+def _clean(card: ResultCard) -> Bits | None:
+    """Which images are right without noise, attack or distortion; None where that was not measured."""
+    return next((row.top1 for row in card.measurements if row.condition.kind == "clean"), None)
+
+
 def smallest_epsilons(card: ResultCard) -> list[tuple[str, Estimate]]:
     """For each attack that searched a grid: the median over images of the smallest epsilon that fools the model.
 
     Only images that are right without an attack count; one that stands at every epsilon is infinite. The epsilon is
     known to a step of the grid, of which the upper end is taken.
     """
-    clean = next((row.top1 for row in card.measurements if row.condition.kind == "clean"), None)
+    clean = _clean(card)
     found = []
     for search in dict.fromkeys(replace(c, level=None) for c in card.suite.conditions if len(c.grid) > 1):
         rows = [card.of(replace(search, level=level)) for level in search.grid]
@@ -150,7 +155,7 @@ def smallest_epsilons(card: ResultCard) -> list[tuple[str, Estimate]]:
 def fooling(card: ResultCard, twin: ResultCard | None = None) -> list[str]:
     """Sentences about the smallest epsilons and perturbations that fool, of one model and against its twin."""
     found = [f"{card.model.name}, {name}: the median image {_falls(e)}" for name, e in smallest_epsilons(card)]
-    for condition in (c for c in card.suite.conditions if c.name in TO_FOOL):
+    for condition in measures_to_fool(card.suite):
         ours = perturbations(card, condition)
         theirs = perturbations(twin, condition) if twin and twin.data == card.data else None
         if ours is not None:
@@ -158,13 +163,17 @@ def fooling(card: ResultCard, twin: ResultCard | None = None) -> list[str]:
     return found
 
 
+def measures_to_fool(suite: Suite) -> list[Condition]:
+    """The attacks of a suite that measure the mean perturbation to fool."""
+    return [condition for condition in suite.conditions if condition.name in TO_FOOL]
+
+
 def perturbations(card: ResultCard, condition: Condition) -> Floats | None:
     """How far each image [N] is moved when it first fools the model, in grey levels; None where nothing was measured.
 
     NaN for an image that is wrong without an attack; infinite (censored) for one that never fools it.
     """
-    clean = next((row.top1 for row in card.measurements if row.condition.kind == "clean"), None)
-    rows = card.of(condition)
+    clean, rows = _clean(card), card.of(condition)
     if clean is None or not rows or len(rows[0].distance) != len(clean):
         return None
     return np.where(clean, np.where(rows[0].top1, np.inf, rows[0].distance), np.nan).astype(np.float32)
@@ -178,11 +187,16 @@ def _perturbation(ours: Floats, theirs: Floats | None) -> str:
     mean = stats.image_mean(ours[fooled])
     median = stats.median(ours[~np.isnan(ours)].astype(float))
     sentence += f"; to fool: mean {grey_levels(mean)} grey levels, median {grey_levels(median)}"
-    both = fooled & np.isfinite(theirs) if theirs is not None else np.zeros_like(fooled)
-    if theirs is None or not both.any():
+    gap, both = perturbation_gap(ours, theirs)
+    if gap is None:
         return sentence
-    gap = stats.image_mean(ours[both] - theirs[both])
     return f"{sentence}; mean minus the twin's, on the {both.sum()} images that fool both, {grey_levels(gap, '+.3f')}"
+
+
+def perturbation_gap(ours: Floats, theirs: Floats | None) -> tuple[Estimate | None, Bits]:
+    """Mean perturbation minus the twin's over the images that fool both (None where there are none), and which those are."""
+    both = np.isfinite(ours) & np.isfinite(theirs) if theirs is not None else np.zeros(len(ours), bool)
+    return (stats.image_mean(ours[both] - theirs[both]) if theirs is not None and both.any() else None), both
 
 
 def grey_levels(estimate: Estimate, form: str = ".3f") -> str:

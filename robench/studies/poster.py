@@ -6,9 +6,20 @@ from dataclasses import replace
 import numpy as np
 
 from robench import stats
-from robench.core.types import Condition, Floats, Images, ResultCard
+from robench.core.types import Condition, Images, ResultCard
 from robench.report.markdown import table
-from robench.report.summary import Group, accuracy, difference, grey_levels, groups, p_value, percent, perturbations
+from robench.report.summary import (
+    Group,
+    accuracy,
+    difference,
+    grey_levels,
+    groups,
+    measures_to_fool,
+    p_value,
+    percent,
+    perturbation_gap,
+    perturbations,
+)
 from robench.stats import Estimate
 from robench.studies.claims import FAILS, Claim, claims_table, no_worse, the_same
 
@@ -107,19 +118,13 @@ def _differences(twin: ResultCard, others: Sequence[ResultCard]) -> str:
     return table(["model", *(group.label for group in _rows(twin))], body)
 
 
-def _attacks(card: ResultCard) -> list[Condition]:
-    return [condition for condition in card.suite.conditions if condition.name == "bim"]
-
-
-def _gap(card: ResultCard, twin: ResultCard, condition: Condition) -> tuple[Estimate, Floats] | None:
-    """Mean perturbation minus the twin's, over the images that fool both, and the twin's perturbations of those."""
+def _gap(card: ResultCard, twin: ResultCard, condition: Condition) -> tuple[Estimate, float] | None:
+    """Mean perturbation minus the twin's, over the images that fool both, and the twin's mean over the same."""
     ours, theirs = perturbations(card, condition), perturbations(twin, condition)
     if ours is None or theirs is None:
         return None
-    both = np.isfinite(ours) & np.isfinite(theirs)
-    if not both.any():
-        return None
-    return stats.image_mean(ours[both] - theirs[both]), theirs[both]
+    gap, both = perturbation_gap(ours, theirs)
+    return None if gap is None else (gap, float(theirs[both].mean()))
 
 
 def _distances(cards: Sequence[ResultCard], measured: dict[str, float]) -> str:
@@ -134,7 +139,7 @@ def _distances(cards: Sequence[ResultCard], measured: dict[str, float]) -> str:
         "minus the twin's",
     ]
     body = []
-    for condition in _attacks(cards[0]):
+    for condition in measures_to_fool(cards[0].suite):
         for card in cards:
             found = perturbations(card, condition)
             if found is None:
@@ -173,18 +178,18 @@ def _claims(card: ResultCard, twin: ResultCard) -> Iterator[Claim]:
         published = f"{twn} against {fp}" if fp else "not given"
         text = f"The ternary network keeps the accuracy of its twin {where}."
         yield Claim(text, published, f"{percent(gap, signed=True)} points", no_worse(gap, MARGIN))
-    condition = _attacks(card)[0]
+    condition = measures_to_fool(card.suite)[0]
     found = _gap(card, twin, condition)
     if found is not None:
-        gap, theirs = found
+        gap, size = found
         text = "It takes as large a perturbation to fool the ternary network as to fool its twin."
-        verdict = the_same(gap, MARGIN_OF_DISTANCE * float(theirs.mean()))
-        ours = f"{grey_levels(gap, '+.4f')} grey levels, of {theirs.mean():.3f}"
+        verdict = the_same(gap, MARGIN_OF_DISTANCE * size)
+        ours = f"{grey_levels(gap, '+.4f')} grey levels, of {size:.3f}"
         yield Claim(text, f"{DISTANCES[1]} against {DISTANCES[0]}", ours, verdict)
 
 
 def _distance_is_no_perturbation(twin: ResultCard, measured: dict[str, float]) -> Claim:
-    found = perturbations(twin, _attacks(twin)[0])
+    found = perturbations(twin, measures_to_fool(twin.suite)[0])
     largest = float(found[np.isfinite(found)].max()) if found is not None and np.isfinite(found).any() else float("nan")
     ours = f"at most {largest:.2f} for any image; min(X, 255 - X) of the images: {measured['mean_of_smaller_side']:.2f}"
     text = "The mean difference between an image and its adversarial version is 73.8 grey levels."
