@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "hub": LOW,
     "zoo": LOW | {"hub", "models", "quantizers"},
     "shipping": LOW | {"checks", "data", "models", "quantizers", "subject", "zoo"},
-    "training": LOW | {"attacks", "data", "models", "quantizers", "shipping", "subject"},
+    "training": LOW | {"attacks", "data", "distortions", "models", "quantizers", "shipping", "subject"},
     "runner": LOW | {"attacks", "checks", "corruptions", "data", "distortions", "models", "search", "subject"},
     "evaluation": LOW | {"data", "models", "runner", "store", "subject", "zoo"},
     "api": LOW | {"data", "evaluation", "runner", "store", "subject", "suites", "zoo"},

@@ -80,9 +80,8 @@ def train_with_progress(trainer: Trainer, log: Path, screen: Console) -> None:
             with log.open("a") as file:
                 file.write(json.dumps(asdict(epoch)) + "\n")
             text = f"{recipe.name} loss {epoch.loss:.3f} train {epoch.accuracy:.1%}"
-            for name in ("held_out", "projected", "robust"):
-                value = getattr(epoch, name)
-                text += "" if value is None else f" {name.replace('_', ' ')} {value:.1%}"
+            shares = {"held out": epoch.held_out, **epoch.under, "robust": epoch.robust}
+            text += "".join(f" {name} {value:.1%}" for name, value in shares.items() if value is not None)
             count = f"{epoch.number}/{recipe.epochs}"
             progress.update(bar, description=text, count=count)
             _line(screen, f"{text} epoch {count}")

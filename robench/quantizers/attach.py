@@ -57,6 +57,14 @@ def restart(network: nn.Module) -> None:
 
 
 @torch.no_grad()
+def weights_in_use(network: nn.Module) -> dict[str, torch.Tensor]:
+    """The state that a network without quantizers needs to compute what ``network`` computes in its present mode."""
+    state = {name: tensor for name, tensor in network.state_dict().items() if ".parametrizations." not in name}
+    inner = {name: network.get_submodule(name).weight for name, _, _ in quantized(network)}
+    return state | {f"{name}.weight": weight for name, weight in inner.items() if isinstance(weight, torch.Tensor)}
+
+
+@torch.no_grad()
 def deploy(network: nn.Module) -> tuple[dict[str, torch.Tensor], dict[str, LowBit]]:
     """What a trained network is shipped as.
 

@@ -35,6 +35,7 @@ class Recipe:
         recalibrate: training images over which batch norm's statistics are taken again for the deployed weights, after
             the last epoch; 0 keeps those of training.
         hold_out: training images that are kept back and judged after each epoch, for choices between recipes.
+        tested_under: distortions without a level, such as "sign", under which the held-out images are judged as well.
         seed: of the initial weights, the order and the augmentation.
         twin: the full-precision model of the same recipe; empty for that one itself.
         paper: the source of the method.
@@ -63,6 +64,7 @@ class Recipe:
     bf16: bool = True
     recalibrate: int = 0
     hold_out: int = 0
+    tested_under: list[str] = field(default_factory=list)
     seed: int = 0
     twin: str = ""
     paper: str = ""

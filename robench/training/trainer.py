@@ -3,7 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,11 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from robench.data.base import Dataset
+from robench.distortions.apply import check, distorted
 from robench.models import ARCHITECTURES
 from robench.models.classifier import Classifier
 from robench.models.layers import inner_layers
-from robench.quantizers.attach import after_step, attach, quantized, restart, set_active
+from robench.quantizers.attach import after_step, attach, restart, set_active, weights_in_use
 from robench.subject import count_correct
 from robench.training import adversarial
 from robench.training.augment import augment
@@ -34,7 +35,7 @@ class Epoch:
         loss, accuracy: means over the augmented (and attacked) training images; accuracy in [0, 1].
         seconds: wall time.
         held_out: accuracy on the held-out images with the weights that are deployed; None where there are none.
-        projected: the same at the weights' projection, for a quantizer that trains there and deploys elsewhere.
+        under: the same under each distortion of inner weights that the recipe names in ``tested_under``.
         robust: accuracy on a few training images under PGD-10, of adversarial training; None otherwise.
     """
 
@@ -43,15 +44,21 @@ class Epoch:
     accuracy: float
     seconds: float
     held_out: float | None = None
-    projected: float | None = None
+    under: dict[str, float] = field(default_factory=dict)
     robust: float | None = None
 
 
 def build(recipe: Recipe, num_classes: int) -> Classifier:
     """The recipe's untrained network, with its quantizer attached and its normalisation inside."""
     torch.manual_seed(recipe.seed)
+    model = plain_network(recipe, num_classes)
+    attach(inner_layers(model), recipe.quantizer, recipe.clip)
+    return model
+
+
+def plain_network(recipe: Recipe, num_classes: int) -> Classifier:
+    """The same without a quantizer."""
     network = ARCHITECTURES[recipe.architecture](num_classes=num_classes, **recipe.options)
-    attach(inner_layers(network), recipe.quantizer, recipe.clip)
     model = Classifier(network, recipe.mean, recipe.std)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return model
@@ -73,9 +80,12 @@ class Trainer:
 
     Raises:
         FileExistsError: the checkpoint is of another recipe.
+        RobenchError: the recipe names what is no distortion without a level.
     """
 
     def __init__(self, recipe: Recipe, data: Dataset, checkpoint: Path, device: torch.device | None = None) -> None:
+        for name in recipe.tested_under:
+            check(name, None)
         self.recipe = recipe
         self.checkpoint = checkpoint
         self.device = device or torch.device("cpu")
@@ -163,12 +173,12 @@ class Trainer:
             correct += hits
             step_done()
         self.model.eval()
-        held_out, projected = self._held_out()
+        held_out, under = self._held_out()
         robust = self._robust()
         self.done += 1
         seen = self.steps * min(self.recipe.batch_size, len(self.labels))
         seconds = time.perf_counter() - started
-        return Epoch(self.done, total_loss / self.steps, correct / seen, seconds, held_out, projected, robust)
+        return Epoch(self.done, total_loss / self.steps, correct / seen, seconds, held_out, under, robust)
 
     def _step(self, chosen: torch.Tensor, number: int, rng: torch.Generator) -> tuple[float, int]:
         recipe = self.recipe
@@ -187,15 +197,17 @@ class Trainer:
         after_step(self.model)
         return loss.item(), int((logits.argmax(1) == labels).sum())
 
-    def _held_out(self) -> tuple[float | None, float | None]:
+    def _held_out(self) -> tuple[float | None, dict[str, float]]:
         if self.held_out is None:
-            return None, None
-        deployed = count_correct(self.model, self.held_out, self.device) / len(self.held_out)
-        rules = [rule for _, rule, _ in quantized(self.model) if rule.projects]
-        for rule in rules:
-            rule.train()
-        projected = count_correct(self.model, self.held_out, self.device) / len(self.held_out) if rules else None
-        return deployed, projected
+            return None, {}
+        held_out, seed, total = self.held_out, self.recipe.seed, len(self.held_out)
+        plain = plain_network(self.recipe, len(self.data.classes)).to(self.device).eval()
+        plain.load_state_dict(weights_in_use(self.model))
+        under = {}
+        for name in self.recipe.tested_under:
+            with distorted(plain, name, None, seed):
+                under[name] = count_correct(plain, held_out, self.device) / total
+        return count_correct(plain, held_out, self.device) / total, under
 
     def _robust(self) -> float | None:
         if not self.recipe.epsilon:

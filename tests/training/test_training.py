@@ -8,6 +8,7 @@ from robench import zoo
 from robench.core.errors import RobenchError
 from robench.data.base import Dataset
 from robench.data.load import load
+from robench.subject import count_correct
 from robench.training.augment import augment
 from robench.training.recipe import RECIPES, Recipe, load_recipe
 from robench.training.ship import ship, start
@@ -126,7 +127,7 @@ def test_augmentation_shifts_and_mirrors_whole_images() -> None:
     ("changes", "reported"),
     [
         ({"hold_out": 32}, {"held_out"}),
-        ({"hold_out": 32, "quantizer": "tr_stochm3"}, {"held_out", "projected"}),
+        ({"hold_out": 32, "quantizer": "tr_stochm3", "tested_under": ["sign", "round"]}, {"held_out", "under"}),
         ({"quantizer": "fp", "adversarial": "2/255"}, {"robust"}),
     ],
 )
@@ -137,14 +138,29 @@ def test_a_resumed_run_of_any_kind_ends_at_the_same_weights(
     epochs: list[Epoch] = []
     whole = Trainer(recipe, data, tmp_path / "whole.pt")
     whole.run(epochs.append)
-    for name in ("held_out", "projected", "robust"):
-        assert all((getattr(epoch, name) is not None) == (name in reported) for epoch in epochs)
+    for name in ("held_out", "under", "robust"):
+        assert all((getattr(epoch, name) not in (None, {})) == (name in reported) for epoch in epochs)
     with pytest.raises(InterruptedError):
         Trainer(recipe, data, tmp_path / "killed.pt").run(lambda epoch: (_ for _ in ()).throw(InterruptedError))
     resumed = Trainer(recipe, data, tmp_path / "killed.pt")
     resumed.run(lambda epoch: None)
     first, second = weights(whole), weights(resumed)
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_weights_are_judged_as_they_would_be_shipped(recipe: Recipe, data: Dataset, tmp_path: Path) -> None:
+    recipe = replace(recipe, quantizer="twn", full_precision=0.0, hold_out=64, tested_under=["sign"])
+    epochs: list[Epoch] = []
+    trainer = Trainer(recipe, data, tmp_path / "c.pt")
+    trainer.run(epochs.append)
+    held_out = count_correct(trainer.model, data.split(64)[1]) / 64
+    assert epochs[-1].held_out == held_out
+    assert weights(trainer).keys() == weights(Trainer(recipe, data, tmp_path / "other.pt")).keys()
+
+
+def test_a_distortion_that_is_none_is_refused_at_the_start(recipe: Recipe, data: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(RobenchError, match="power takes a finite level"):
+        Trainer(replace(recipe, tested_under=["power"]), data, tmp_path / "c.pt")
 
 
 @pytest.mark.parametrize("quantizer", ["twn", "ttq"])
