@@ -85,7 +85,7 @@ def test_twins_differ_in_the_quantizer_alone_and_in_what_a_clip_needs() -> None:
         if recipe.twin:
             twin = load_recipe(f"{recipe.dataset}/{recipe.twin}")
             free = ["name", "quantizer", "twin", "paper"]
-            free += ["clip", "learning_rate", "full_precision"] if recipe.clip else []
+            free += ["clip", "learning_rate", "full_precision", "tested_under"] if recipe.clip else []
             assert replace(recipe, **{name: getattr(twin, name) for name in free}) == twin
 
 
