@@ -11,10 +11,14 @@ from robench import suites, zoo
 from robench.core.errors import RobenchError
 from robench.core.types import ResultCard
 from robench.data.base import Dataset
+from robench.data.load import load as load_data
 from robench.evaluation import Evaluation, choose_data, choose_device, choose_precision, prepare
-from robench.runner import validate
+from robench.runner import recalibrates, validate
 from robench.store import Store
 from robench.subject import Subject
+
+CALIBRATION = 1000
+"""Training images on which batch norm is recalibrated."""
 
 Model = str | nn.Module | zoo.LoadedModel
 
@@ -76,6 +80,11 @@ def open_run(request: Request, notify: Callable[[str], None]) -> Iterator[Run]:
     data, notice = choose_data(request.dataset, names, request.data_dir)
     if notice:
         notify(notice)
+    calibration = None
+    if any(map(recalibrates, suite.conditions)):
+        spec = data.name if request.dataset == "auto" else request.dataset
+        training = load_data(spec, "train", request.data_dir)
+        calibration = training.first(min(CALIBRATION, len(training)))
     data = data.first(request.n_images if request.n_images is not None else min(suite.n_images, len(data)))
     device = choose_device(request.device)
     precision = choose_precision(request.gradients, device)
@@ -90,7 +99,7 @@ def open_run(request: Request, notify: Callable[[str], None]) -> Iterator[Run]:
     subjects = {model: prepare(model, data, device, precision) for model in everyone}
     store = Store(request.store)
     try:
-        evaluation = Evaluation(tuple(subjects.values()), data, suite, store, request.batch_size)
+        evaluation = Evaluation(tuple(subjects.values()), data, suite, store, request.batch_size, calibration)
         pairs = {subjects[model]: subjects[twin] for model, twin in twins.items()}
         yield Run(evaluation, tuple(subjects[model] for model in loaded), pairs)
     finally:

@@ -21,7 +21,7 @@ from robench.models.blocked import Blocked
 from robench.models.folding import Folded, agrees, fold_batch_norm
 from robench.models.precision import BFloat16, computes_bfloat16
 from robench.models.surrogate import straight_through
-from robench.runner import PROTOCOL, Progress, Task, measure
+from robench.runner import PROTOCOL, Progress, Task, measure, recalibrates
 from robench.store import Scope, Store
 from robench.subject import Subject, to_pixels
 
@@ -138,6 +138,7 @@ class Evaluation:
         subjects: every model that is measured, twins among them.
         data: exactly the images that are evaluated.
         batch_size: images held at once; no score depends on it.
+        calibration: training images, for conditions that recalibrate batch norm.
     """
 
     subjects: tuple[Subject, ...]
@@ -145,22 +146,26 @@ class Evaluation:
     suite: Suite
     store: Store
     batch_size: int
+    calibration: Dataset | None = None
 
     def tasks(self) -> list[Task]:
         """All measurements in order: a condition for every model before the next, so that its images are made once."""
         return [
-            Task(subject, self.data, condition, draw, self.suite.seed, self.batch_size)
+            Task(subject, self.data, condition, draw, self.suite.seed, self.batch_size, self.calibration)
             for condition in self.suite.conditions
             for draw in range(condition.draws)
             for subject in self.subjects
         ]
 
-    def _scope(self, subject: Subject) -> Scope:
-        return Scope(subject.fingerprint, self.data.fingerprint, self.suite.seed)
+    def _scope(self, task: Task) -> Scope:
+        data = self.data.fingerprint
+        if self.calibration is not None and recalibrates(task.condition):
+            data += f"+{self.calibration.fingerprint}"
+        return Scope(task.subject.fingerprint, data, self.suite.seed)
 
     def stored(self, task: Task) -> Measurement | None:
         """What an earlier run measured, or None."""
-        return self.store.get(self._scope(task.subject), task.condition, task.draw)
+        return self.store.get(self._scope(task), task.condition, task.draw)
 
     def pending(self) -> list[Task]:
         """The tasks that no run has done yet."""
@@ -172,7 +177,7 @@ class Evaluation:
         """Measure the tasks, each stored before the next begins."""
         for task in tasks:
             measurement = measure(task, progress(task))
-            self.store.put(self._scope(task.subject), measurement)
+            self.store.put(self._scope(task), measurement)
             done(task, measurement)
 
     def card(self, subject: Subject, twin: Subject | None) -> ResultCard:

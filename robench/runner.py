@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 import torch
+from torch import nn
 
 from robench import checks
 from robench.attacks import apply as attacks
@@ -17,6 +18,7 @@ from robench.corruptions import apply as corruptions
 from robench.data.base import Dataset
 from robench.distortions import apply as distortions
 from robench.models.folding import Folded
+from robench.models.recalibration import recalibrated
 from robench.search import Fallen, Search
 from robench.subject import Subject, judge, to_pixels
 
@@ -25,11 +27,16 @@ PROTOCOL = 3
 
 Progress = Callable[[int, int], None]
 CHECKED = 64
+IDENTITY = "the identity on this model's weights"
+NO_BATCH_NORM = "this model has no batch norm to recalibrate"
 
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """One measurement to take: everything that decides its counts, and the batch size, which does not."""
+    """One measurement to take: everything that decides its counts, and the batch size, which does not.
+
+    ``calibration`` holds the training images on which batch norm is recalibrated, where the condition asks for that.
+    """
 
     subject: Subject
     data: Dataset
@@ -37,6 +44,7 @@ class Task:
     draw: int
     seed: int
     batch_size: int
+    calibration: Dataset | None = None
 
 
 def batches(task: Task, images: Images) -> Iterator[tuple[int, torch.Tensor, torch.Tensor]]:
@@ -132,26 +140,38 @@ def _gradient_flags(task: Task) -> tuple[str, ...]:
 
 
 def _distortion(task: Task, progress: Progress) -> Measurement:
-    with _distorted(task) as changed:
-        if changed:
+    with _distorted(task) as obstacle:
+        if not obstacle:
             return Measurement(task.condition, task.draw, *_judge_images(task, task.data.images, progress))
     nothing = np.zeros(0, bool)
-    return Measurement(task.condition, task.draw, nothing, nothing, ("n/a: the identity on this model's weights",))
+    return Measurement(task.condition, task.draw, nothing, nothing, (f"n/a: {obstacle}",))
 
 
 @contextmanager
-def _distorted(task: Task) -> Iterator[bool]:
+def _distorted(task: Task) -> Iterator[str]:
+    """Distort the subject's weights for a while; yields why the condition does not apply to it, or ""."""
     change, subject = task.condition, task.subject
-    folded = subject.exact.model
+    model, folded = subject.model.model, subject.exact.model
     refresh = folded.refresh if isinstance(folded, Folded) else lambda: None
-    try:
-        with distortions.distorted(
-            subject.model.model, change.name, change.level, task.seed, task.draw, subject.lowbit
-        ) as changed:
-            refresh()
-            yield changed
-    finally:
+    inner = dict(change.params).get("layers") == "inner"
+    with ExitStack() as stack:
+        stack.callback(refresh)  # last of all, when weights and statistics are what they were
+        changed = stack.enter_context(
+            distortions.distorted(model, change.name, change.level, task.seed, task.draw, subject.lowbit, inner=inner)
+        )
+        fits = not recalibrates(change) or stack.enter_context(_recalibrated(task, model))
         refresh()
+        yield "" if changed and fits else NO_BATCH_NORM if changed else IDENTITY
+
+
+def recalibrates(condition: Condition) -> bool:
+    """Whether batch norm's statistics are taken again for it, for which a task needs training images."""
+    return condition.kind == "distortion" and dict(condition.params).get("batch_norm") == "recalibrated"
+
+
+def _recalibrated(task: Task, model: nn.Module) -> AbstractContextManager[bool]:
+    assert task.calibration is not None
+    return recalibrated(model, torch.from_numpy(task.calibration.images))
 
 
 MEASURES = {"clean": _clean, "corruption": _corruption, "attack": _attack, "distortion": _distortion}
@@ -164,7 +184,7 @@ def validate(condition: Condition) -> None:
     elif condition.kind == "attack":
         attacks.check(condition)
     elif condition.kind == "distortion":
-        distortions.check(condition.name, condition.level)
+        distortions.check(condition.name, condition.level, dict(condition.params))
 
 
 def measure(task: Task, progress: Progress = lambda done, correct: None) -> Measurement:

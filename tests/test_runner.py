@@ -1,9 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from robench.core.types import Condition
+from robench import zoo
+from robench.core.types import Condition, Measurement
 from robench.data.base import Dataset
+from robench.data.load import load
+from robench.evaluation import prepare
 from robench.models.blocked import Blocked
 from robench.runner import Task, measure
 from robench.subject import Subject, judge
@@ -48,6 +53,29 @@ def test_projections_of_low_bit_weights_are_not_applicable(twn_digits: Subject, 
     result = measure(task(twn_digits, digits.first(64), Condition("distortion", "sign")))
     assert result.total == 0
     assert result.flags[0].startswith("n/a")
+
+
+def recalibrated(subject: Subject, data: Dataset, change: Condition) -> Measurement:
+    again = replace(change, params=(*change.params, ("batch_norm", "recalibrated")))
+    return measure(replace(task(subject, data, again), calibration=load("digits", "train")))
+
+
+def test_recalibration_mends_what_a_change_of_scale_does(fp_digits: Subject, digits: Dataset) -> None:
+    data, bent = digits.first(200), Condition("distortion", "power", 1.5)
+    before = measure(task(fp_digits, data, CONDITIONS[0]))
+    kept = measure(task(fp_digits, data, bent))
+    again = recalibrated(fp_digits, data, bent)
+    assert again.correct > kept.correct
+    after = measure(task(fp_digits, data, CONDITIONS[0]))
+    assert np.array_equal(before.top1, after.top1)
+    assert np.array_equal(kept.top1, measure(task(fp_digits, data, bent)).top1)
+
+
+def test_a_model_without_batch_norm_cannot_be_recalibrated(digits: Dataset) -> None:
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 32 * 32, 10))
+    subject = prepare(zoo.describe(model, "linear"), digits, torch.device("cpu"))
+    result = recalibrated(subject, digits.first(64), Condition("distortion", "gaussian", 0.2))
+    assert result.flags == ("n/a: this model has no batch norm to recalibrate",)
 
 
 def test_progress_reaches_the_end(fp_digits: Subject, digits: Dataset) -> None:

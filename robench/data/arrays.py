@@ -61,6 +61,8 @@ def npz(split: str, argument: str, data_dir: Path | None) -> Dataset:
     """Your own images: npz:PATH, a NumPy .npz with x [N, H, W, C] (uint8, or floats in [0, 1]) and y [N]."""
     if not argument:
         raise RobenchError("say which file: --dataset npz:PATH.")
+    if split != "test":
+        raise RobenchError(f"npz:{argument} holds test images alone; training images need imagefolder:PATH.")
     path = Path(argument).expanduser()
     images, labels = read_npz(path)
     classes = tuple(str(i) for i in range(max(int(labels.max(initial=0)) + 1, 2)))

@@ -14,6 +14,12 @@ def gaussian(weight: Weight, level: float, rng: np.random.Generator) -> Weight:
     return weight + level * rms * rng.standard_normal(weight.shape, np.float32)
 
 
+@register("gaussian_max", LEVELS)
+def gaussian_max(weight: Weight, level: float, rng: np.random.Generator) -> Weight:
+    """W + level a N(0, 1), with a = max |w| of the tensor: what a memory that stores [-a, a] would add."""
+    return weight + level * np.abs(weight).max() * rng.standard_normal(weight.shape, np.float32)
+
+
 @register("multiplicative", LEVELS)
 def multiplicative(weight: Weight, level: float, rng: np.random.Generator) -> Weight:
     """W (1 + level N(0, 1)): zeros stay zero."""

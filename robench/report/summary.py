@@ -194,7 +194,7 @@ def _perturbation(ours: Floats, theirs: Floats | None) -> str:
 
 
 def perturbation_gap(ours: Floats, theirs: Floats | None) -> tuple[Estimate | None, Bits]:
-    """Mean perturbation minus the twin's over the images that fool both (None where there are none), and which those are."""
+    """Mean perturbation minus the twin's, over the images that fool both; and which those are. None where none are."""
     both = np.isfinite(ours) & np.isfinite(theirs) if theirs is not None else np.zeros(len(ours), bool)
     return (stats.image_mean(ours[both] - theirs[both]) if theirs is not None and both.any() else None), both
 

@@ -9,8 +9,8 @@ from robench import shipping
 from robench.core.errors import RobenchError
 from robench.core.types import ModelCard
 from robench.data.load import load as load_data
+from robench.models.recalibration import recalibrate
 from robench.quantizers.attach import deploy
-from robench.training.recalibration import recalibrate
 from robench.training.recipe import Recipe
 from robench.training.trainer import BRANCH, Trainer
 

@@ -37,6 +37,7 @@ ATTACK_ROWS: dict[str, tuple[str, dict]] = {
 }
 DISTORTION_ROWS: dict[str, float | None] = {
     "gaussian": 0.2,
+    "gaussian_max": 0.1,
     "multiplicative": 0.2,
     "power": 0.5,
     "round": None,
@@ -50,6 +51,7 @@ ARCHITECTURE_ROWS: dict[str, dict[str, float]] = {
     "resnet56": {},
     "binary_resnet20": {},
     "convnet": {"width": 0.125},
+    "alexnet": {"width": 0.125},
 }
 PROJECTION_ROWS = {"tr_sign", "tr_round", "tr_power", "tr_stochm3"}
 QUANTIZER_ROWS = {"fp", "bc", "bwn", "twn", "twn_per_filter", "ttq"} | PROJECTION_ROWS

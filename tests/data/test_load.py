@@ -181,6 +181,26 @@ def test_imagefolder(tmp_path: Path) -> None:
         load(f"imagefolder:{tmp_path}")
 
 
+def test_imagefolder_with_splits(tmp_path: Path) -> None:
+    Image.fromarray(X[0]).save((tmp_path / "only").with_suffix(".png"))
+    with pytest.raises(RobenchError, match="has no training images"):
+        load(f"imagefolder:{tmp_path}", "train")
+    for index, split in enumerate(["train", "val"]):
+        (tmp_path / split / "cat").mkdir(parents=True)
+        if split == "val":
+            with pytest.raises(RobenchError, match="neither test nor val|no images"):
+                load(f"imagefolder:{tmp_path}")
+        Image.fromarray(X[index]).save(tmp_path / split / "cat" / "0.png")
+    train, test = (load(f"imagefolder:{tmp_path}", split) for split in ("train", "test"))
+    assert np.array_equal(train.images[0], X[0].transpose(2, 0, 1))
+    assert np.array_equal(test.images[0], X[1].transpose(2, 0, 1))
+
+
+def test_npz_has_no_training_images(tmp_path: Path) -> None:
+    with pytest.raises(RobenchError, match="test images alone"):
+        load(f"npz:{tmp_path / 'x.npz'}", "train")
+
+
 @pytest.mark.parametrize("spec", ["imagefolder:/nowhere", "imagefolder:", "npz:"])
 def test_a_path_that_is_not_there_is_one_sentence(spec: str) -> None:
     with pytest.raises(RobenchError, match=r"there is no folder|say which file"):

@@ -4,7 +4,7 @@ import torch
 
 from robench.core.errors import RobenchError
 from robench.distortions import DISTORTIONS, Distortion
-from robench.distortions.apply import distorted
+from robench.distortions.apply import check, distorted
 from robench.subject import Subject
 
 
@@ -24,6 +24,21 @@ def test_weights_change_and_come_back_bit_for_bit(twn_digits: Subject) -> None:
     moved = [name for name in before if not torch.equal(before[name], during[name])]
     assert len(moved) == 20
     assert same(before, state(twn_digits))
+
+
+def test_noise_on_the_inner_layers_leaves_the_first_and_the_last(fp_digits: Subject) -> None:
+    before = state(fp_digits)
+    with distorted(fp_digits.model.model, "gaussian_max", 0.2, seed=0, inner=True):
+        during = state(fp_digits)
+    moved = [name for name in before if not torch.equal(before[name], during[name])]
+    assert len(moved) == 18
+    assert not any("network.conv1" in name or "fc" in name for name in moved)
+
+
+def test_settings_that_are_none_are_refused() -> None:
+    check("gaussian", 0.1, {"layers": "inner", "batch_norm": "recalibrated"})
+    with pytest.raises(RobenchError, match="its settings may be layers"):
+        check("gaussian", 0.1, {"layers": "outer"})
 
 
 def test_weights_come_back_after_an_error(twn_digits: Subject) -> None:

@@ -50,6 +50,13 @@ def test_gaussian_noise_is_relative_to_the_root_mean_square() -> None:
     assert abs(noise.mean()) < 0.002
 
 
+def test_gaussian_max_noise_is_relative_to_the_largest_weight() -> None:
+    weight = np.full((200, 200), 0.1, np.float32)
+    weight[0, 0] = -0.5
+    noise = distort("gaussian_max", 0.2, weight) - weight
+    assert noise.std() == pytest.approx(0.1, rel=0.02)
+
+
 def test_multiplicative_noise_is_relative_to_each_weight() -> None:
     weight = np.linspace(-1, 1, 40_001, dtype=np.float32)
     noise = distort("multiplicative", 0.2, weight) - weight

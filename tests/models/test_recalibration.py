@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from robench.training.recalibration import recalibrate
+from robench.models.recalibration import recalibrate
 
 
 def test_statistics_are_those_of_the_images() -> None:
