@@ -17,7 +17,7 @@ from robench.runner import recalibrates, validate
 from robench.store import Store
 from robench.subject import Subject
 
-CALIBRATION = 1000
+CALIBRATION = 500
 """Training images on which batch norm is recalibrated."""
 
 Model = str | nn.Module | zoo.LoadedModel

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -101,12 +102,15 @@ def bootstrap_p(differences: np.ndarray, *, resample_rows: bool) -> float:
 
 
 def _resampled_means(values: np.ndarray, resample_rows: bool) -> npt.NDArray[np.float64]:
-    rows, images = values.shape
+    image_share, row_share = _shares(*values.shape, resample_rows)
+    return np.einsum("br,br->b", row_share, image_share @ values.T)
+
+
+@lru_cache(maxsize=8)
+def _shares(rows: int, images: int, resample_rows: bool) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """How much each image and each row counts in each resample: [resamples, images], [resamples, rows]."""
     rng = stream(0, "bootstrap", rows, images)
     image_share = rng.multinomial(images, np.full(images, 1 / images), RESAMPLES) / images
-    row_share = (
-        rng.multinomial(rows, np.full(rows, 1 / rows), RESAMPLES) / rows
-        if resample_rows
-        else np.full((RESAMPLES, rows), 1 / rows)
-    )
-    return np.einsum("br,br->b", row_share, image_share @ values.T)
+    if not resample_rows:
+        return image_share, np.full((RESAMPLES, rows), 1 / rows)
+    return image_share, rng.multinomial(rows, np.full(rows, 1 / rows), RESAMPLES) / rows

@@ -23,13 +23,13 @@ MAY_IMPORT = {
     "checks": LOW | {"attacks", "models"},
     "cards": LOW | {"store"},
     "report": LOW | {"cards", "stats"},
-    "studies": LOW | {"report", "stats"},
     "hub": LOW,
     "zoo": LOW | {"hub", "models", "quantizers"},
     "shipping": LOW | {"checks", "data", "models", "quantizers", "subject", "zoo"},
     "training": LOW | {"attacks", "data", "distortions", "models", "quantizers", "shipping", "subject"},
     "runner": LOW | {"attacks", "checks", "corruptions", "data", "distortions", "models", "search", "subject"},
     "evaluation": LOW | {"data", "models", "runner", "store", "subject", "zoo"},
+    "studies": LOW | {"api", "cards", "data", "distortions", "models", "report", "stats", "subject"},
     "api": LOW | {"data", "evaluation", "runner", "store", "subject", "suites", "zoo"},
 }
 TOP = {"cli", "__init__", "__main__"}

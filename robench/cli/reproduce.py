@@ -1,6 +1,6 @@
 """robench reproduce."""
 
-import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,57 +11,82 @@ from robench.core.errors import RobenchError
 from robench.core.registry import did_you_mean
 
 if TYPE_CHECKING:
-    from robench.core.types import ResultCard
+    from robench.studies.study import Study
 
 
 @command
 def reproduce(
-    study: Annotated[str, typer.Argument(help="poster.")],
-    dataset: Annotated[str, typer.Option(help="cifar10, digits, npz:PATH or imagefolder:PATH.")] = "cifar10",
+    study: Annotated[str, typer.Argument(help="merolla or poster.")],
+    dataset: Annotated[str, typer.Option(help="cifar10, digits or imagefolder:PATH.")] = "cifar10",
     data_dir: DataDir = None,
     device: Device = "auto",
     n_images: Annotated[int | None, typer.Option(help="The first N images; the suite's number by default.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder for the page and its cards.")] = Path("leaderboards/studies"),
+    out: Annotated[Path, typer.Option(help="Folder for the page, its figures and its cards.")] = Path(
+        "leaderboards/studies"
+    ),
+    runs: Annotated[Path, typer.Option(help="Folder for networks that are trained first.")] = Path("runs"),
     store: Annotated[Path, typer.Option(help="SQLite file of measurements; a stopped run goes on from it.")] = Path(
         "runs/measurements.sqlite"
     ),
     check: Annotated[bool, typer.Option("--check", help="Measure nothing; fail where the page differs.")] = False,
 ) -> None:
-    """Measure a published study again, and write its page: the tables, and a verdict on every claim."""
-    from robench import cards, zoo
+    """Measure a published study again, and write its page: figures, tables, and a verdict on every claim.
+
+    On data for which the zoo has none of a study's networks, those that it has a recipe for are trained first.
+    """
+    from robench import zoo
     from robench.api import Request, open_run
     from robench.cli.progress import run_with_progress
-    from robench.studies import poster
+    from robench.studies import STUDIES
+    from robench.studies.files import Files
 
-    studies = {"poster": poster}
-    if study not in studies:
-        raise RobenchError(f"no study is named {study!r}; {did_you_mean(study, list(studies))}")
-    chosen = studies[study]
-    path, facts_path = out / f"{chosen.SUITE}.md", out / f"{chosen.SUITE}.json"
-    if not check:
-        models = tuple(name for name in chosen.MODELS if zoo.find(name, dataset))
-        request = Request(
-            models, dataset, chosen.SUITE, data_dir=data_dir, device=device, n_images=n_images, store=store
-        )
-        with open_run(request, lambda notice: messages.print(notice, soft_wrap=True)) as run:
-            run_with_progress(run.evaluation, messages)
-            for subject in run.requested:
-                cards.write(run.card(subject), out / "cards")
-            measured = chosen.facts(run.evaluation.data.images)
-        facts_path.write_text(json.dumps(measured, indent=1) + "\n")
-    found = _cards(out / "cards", chosen.SUITE, chosen.MODELS)
-    text = chosen.page(found, json.loads(facts_path.read_text()))
-    if check and (not path.is_file() or path.read_text() != text):
-        raise RobenchError(f"{path} differs from its cards; run: robench reproduce {study}")
-    path.write_text(text)
-    results.print(f"{path} is what the cards give" if check else f"wrote {path}", soft_wrap=True, highlight=False)
+    if study not in STUDIES:
+        raise RobenchError(f"no study is named {study!r}; {did_you_mean(study, list(STUDIES))}")
+    chosen = STUDIES[study]
+    files = Files(chosen, dataset, out)
+    if check:
+        files.check()
+        results.print(f"{files.page} is what the cards give", soft_wrap=True, highlight=False)
+        return
+    folders = _networks(chosen, dataset, data_dir, device, runs)
+    request = Request(
+        tuple(map(zoo.load_folder, folders.values())),
+        dataset,
+        chosen.suite,
+        data_dir=data_dir,
+        device=device,
+        n_images=n_images,
+        store=store,
+    )
+    with open_run(request, lambda notice: messages.print(notice, soft_wrap=True)) as run:
+        run_with_progress(run.evaluation, messages)
+        files.keep([run.card(subject) for subject in run.requested], chosen.facts(run, folders))
+    for path in files.render():
+        results.print(f"wrote {path}", soft_wrap=True, highlight=False)
 
 
-def _cards(folder: Path, suite: str, models: tuple[str, ...]) -> "list[ResultCard]":
-    """The cards of a study in the order of its models; the first is the twin of all."""
-    from robench import cards
+def _networks(study: "Study", dataset: str, data_dir: Path | None, device: str, runs: Path) -> Mapping[str, Path]:
+    """The folders of the study's models for a data set, by name; trained where the zoo has none."""
+    from robench import zoo
 
-    found = {card.model.name: card for card in map(cards.read, sorted(folder.glob(f"*.{suite}.json")))}
-    if models[0] not in found:
-        raise RobenchError(f"there is no card of {models[0]} in {folder}; run the study without --check.")
-    return [found[name] for name in models if name in found]
+    found = {name: folder for name in study.models if (folder := zoo.find(name, dataset))}
+    if study.models[0] in found:
+        return found
+    if not study.recipes:
+        raise RobenchError(f"the zoo has no {study.models[0]} for {dataset}, the twin of all; use --dataset cifar10.")
+    folder = runs / Path(dataset).name.replace(":", "-")
+    return {name: _trained(name, dataset, folder / name, data_dir, device) for name in study.recipes}
+
+
+def _trained(name: str, dataset: str, folder: Path, data_dir: Path | None, device: str) -> Path:
+    from robench.cli.progress import train_with_progress
+    from robench.data.load import load as load_data
+    from robench.evaluation import choose_device
+    from robench.training.recipe import load_recipe
+    from robench.training.ship import ship, start
+
+    recipe = load_recipe(f"cifar10/{name}").for_data(dataset, load_data(dataset, "train", data_dir))
+    trainer = start(recipe, folder, data_dir, choose_device(device))
+    train_with_progress(trainer, folder / "log.jsonl", messages)
+    ship(trainer, folder, data_dir)
+    return folder

@@ -27,7 +27,7 @@ def recalibrate(model: nn.Module, images: torch.Tensor) -> None:
         norm.train()
     device = next((parameter.device for parameter in model.parameters()), images.device)
     for part in images.split(BATCH):
-        model(part.to(device).float() / 255)
+        model((part.to(device).float() / 255).contiguous(memory_format=torch.channels_last))
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
         norm.eval()

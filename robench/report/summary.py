@@ -51,13 +51,13 @@ def groups(suite: Suite) -> list[Group]:
 
 def label(condition: Condition) -> str:
     """What a table calls a condition; severities of one corruption share a label, and so a row."""
-    if condition.kind == "attack":
-        settings = ", ".join(str(value) for _, value in condition.params)
-        epsilon = "" if condition.level is None else f" {condition.level * 255:g}/255"
-        return f"{condition.name}{f' ({settings})' if settings else ''}{epsilon}"
-    if condition.kind in ("clean", "corruption") or condition.level is None:
+    if condition.kind in ("clean", "corruption"):
         return " ".join([condition.name, *(f"{value:g}" for name, value in condition.params if name == "amount")])
-    return f"{condition.name} {condition.level:g}"
+    settings = ", ".join(str(value) for _, value in condition.params)
+    name = f"{condition.name} ({settings})" if settings else condition.name
+    if condition.level is None:
+        return name
+    return f"{name} {condition.level * 255:g}/255" if condition.kind == "attack" else f"{name} {condition.level:g}"
 
 
 def _rows(card: ResultCard, group: Group) -> list[Measurement] | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from robench.report.markdown import table
 from robench.stats import Estimate
 
-HOLDS, FAILS, OPEN = "holds", "does not hold", "cannot be told"
+HOLDS, FAILS, OPEN, UNRUN = "holds", "does not hold", "cannot be told", "cannot be run here"
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Claim:
         text: the claim in one sentence.
         published: the study's number, or "not given".
         ours: the number here with its interval.
-        verdict: HOLDS, FAILS or OPEN, and why where that is not plain.
+        verdict: HOLDS, FAILS, OPEN or UNRUN, and why where that is not plain.
     """
 
     text: str
@@ -31,6 +31,16 @@ def no_worse(difference: Estimate, margin: float) -> str:
     if difference.low > -margin:
         return HOLDS
     return FAILS if difference.high < -margin else OPEN
+
+
+def better(difference: Estimate) -> str:
+    """The verdict on "is better", from the 95% interval of a difference (positive: better)."""
+    return HOLDS if difference.low > 0 else FAILS if difference.high < 0 else OPEN
+
+
+def at_most(value: Estimate, bound: float) -> str:
+    """The verdict on "is at most ``bound``", from a 95% interval."""
+    return HOLDS if value.high <= bound else FAILS if value.low > bound else OPEN
 
 
 def the_same(difference: Estimate, margin: float) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from robench.core.errors import RobenchError
 from robench.core.registry import did_you_mean
+from robench.data.base import Dataset
 
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -82,6 +83,18 @@ class Recipe:
         """The recipe with another seed; model and twin are named by it (``twn_resnet20_seed1``), but for seed 0."""
         mark = f"_seed{seed}" if seed else ""
         return replace(self, seed=seed, name=self.name + mark, twin=self.twin and self.twin + mark)
+
+    def for_data(self, spec: str, data: Dataset) -> "Recipe":
+        """The recipe for another training set of an image classification task.
+
+        Held-out images are no more than a tenth, a batch is no more than an eighth of it, and a network with a
+        ``stride`` of its own takes 4 for images of 128 pixels and more.
+        """
+        size = data.images.shape[-1]
+        options = self.options | ({"stride": 4} if self.architecture == "alexnet" and size >= 128 else {})
+        hold_out = min(self.hold_out, len(data) // 10)
+        batch_size = max(min(self.batch_size, (len(data) - hold_out) // 8), 1)
+        return replace(self, dataset=spec, options=options, hold_out=hold_out, batch_size=batch_size)
 
 
 def load_recipe(name: str) -> Recipe:

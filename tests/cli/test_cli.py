@@ -160,12 +160,17 @@ def test_compare_pairs_two_cards_and_corrects_for_their_conditions(here: Path) -
 
 
 def test_reproduce_writes_a_page_and_checks_it(here: Path) -> None:
-    words = ("reproduce", "poster", "--out", "studies")
-    result = robench(*words, "--dataset", "digits", "--n-images", "12")
+    words = ("reproduce", "poster", "--out", "studies", "--dataset", "digits")
+    assert "is missing or damaged" in robench(*words, "--check").stderr
+    result = robench(*words, "--n-images", "12")
     assert result.exit_code == 0, result.output
-    page = here / "studies" / "poster-2018.md"
+    page = here / "studies" / "poster-2018.digits.md"
     assert "| twn_resnet20 | 50 |" in page.read_text()
+    assert "(figures/poster-2018.digits-noise.png)" in page.read_text()
+    assert (here / "studies" / "figures" / "poster-2018.digits-noise.png").is_file()
     assert robench(*words, "--check").exit_code == 0
     page.write_text(page.read_text() + "!")
     assert "differs from its cards" in robench(*words, "--check").stderr
+    assert page.read_text().endswith("!")
     assert "no study is named 'postr'" in robench("reproduce", "postr").stderr
+    assert "the zoo has no fp_resnet20 for npz:x" in robench("reproduce", "poster", "--dataset", "npz:x").stderr

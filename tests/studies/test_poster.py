@@ -4,13 +4,14 @@ import numpy as np
 
 from robench import suites
 from robench.core.types import DataCard, Measurement, ModelCard, ResultCard
-from robench.studies import poster
+from robench.studies.poster import STUDY
+from robench.studies.poster.facts import mean_of_smaller_side
 
 IMAGES = 400
 
 
 def card(name: str, quantizer: str, right: int, distance: float) -> ResultCard:
-    suite = suites.load(poster.SUITE)
+    suite = suites.load(STUDY.suite)
     top1, standing = np.arange(IMAGES) < right, np.arange(IMAGES) < 40
     distances = np.full(IMAGES, distance, np.float32)
     rows = tuple(
@@ -22,7 +23,7 @@ def card(name: str, quantizer: str, right: int, distance: float) -> ResultCard:
 
 def test_every_row_claim_and_distance_is_on_the_page() -> None:
     cards = [card("fp_resnet20", "fp", 360, 1.0), card("twn_resnet20", "twn_per_filter", 300, 2.0)]
-    text = poster.page(cards, {"mean_of_smaller_side": 73.8})
+    text = STUDY.page(cards, {"mean_of_smaller_side": 73.8}, "p")
     assert "| clean, top-1 | 91.75 | 91.71 | 90.0 [86.7, 92.6] | 75.0 [" in text
     assert "| salt_and_pepper 0.123, top-5 | — | — |" in text
     assert "| twn_resnet20 | 10 | 300 | 260 | 40 | 2.000 [2.000, 2.000] | 2.000 [2.000, 2.000] | +1.0000 [" in text
@@ -33,11 +34,20 @@ def test_every_row_claim_and_distance_is_on_the_page() -> None:
 
 def test_a_network_that_is_its_twin_keeps_everything() -> None:
     twin, copy = card("fp_resnet20", "fp", 360, 1.0), card("twn_resnet20", "twn", 360, 1.0)
-    lines = poster.page([twin, copy], {"mean_of_smaller_side": 73.8}).splitlines()
+    lines = STUDY.page([twin, copy], {"mean_of_smaller_side": 73.8}, "p").splitlines()
     claims = [line for line in lines if line.endswith("`robench reproduce poster` |")]
     assert ["does not hold" in claim for claim in claims] == [False] * 6 + [True]
 
 
-def test_facts_are_by_hand() -> None:
+def test_the_smaller_side_is_by_hand() -> None:
     images = np.array([0, 1, 127, 128, 254, 255], np.uint8).reshape(1, 1, 2, 3)
-    assert poster.facts(images) == {"mean_of_smaller_side": (0 + 1 + 127 + 127 + 1 + 0) / 6}
+    assert mean_of_smaller_side(images) == (0 + 1 + 127 + 127 + 1 + 0) / 6
+
+
+def test_each_figure_draws_every_network() -> None:
+    cards = [card("fp_resnet20", "fp", 360, 1.0), card("twn_resnet20", "twn", 300, 2.0)]
+    figures = dict(STUDY.figures(cards, {}))
+    assert set(figures) == {"noise", "perturbations"}
+    for figure in figures.values():
+        texts = [text.get_text() for text in figure.legends[0].get_texts()]
+        assert {"fp_resnet20", "twn_resnet20"} <= set(texts)

@@ -1,4 +1,4 @@
-"""Haghgoo, Seah and Emami 2018 (poster): ternary against full-precision ResNet-20 under noise and attack."""
+"""The page: the poster's table beside ours, differences, perturbations, and a verdict on every claim."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -6,14 +6,12 @@ from dataclasses import replace
 import numpy as np
 
 from robench import stats
-from robench.core.types import Condition, Images, ResultCard
+from robench.core.types import Condition, ResultCard
 from robench.report.markdown import table
 from robench.report.summary import (
-    Group,
     accuracy,
     difference,
     grey_levels,
-    groups,
     measures_to_fool,
     p_value,
     percent,
@@ -22,18 +20,9 @@ from robench.report.summary import (
 )
 from robench.stats import Estimate
 from robench.studies.claims import FAILS, Claim, claims_table, no_worse, the_same
+from robench.studies.poster.numbers import COMMAND, DISTANCES, PUBLISHED, rows
+from robench.studies.study import Facts
 
-SUITE = "poster-2018"
-MODELS = ("fp_resnet20", "twn_resnet20", "ttq_resnet20", "bwn_resnet20")
-COMMAND = "robench reproduce poster"
-PUBLISHED = {
-    "clean": ("91.75", "99.76", "91.71", "99.75"),
-    "gaussian": ("19.09", "72.54", "19.93", "72.52"),
-    "poisson": ("18.76", "72.48", "19.58", "72.40"),
-    "speckle": ("10.34", "52.38", "10.43", "52.59"),
-}
-"""Row -> FP top-1, FP top-5, TWN top-1, TWN top-5, in percent."""
-DISTANCES = ("73.819317", "73.819370")
 MARGIN = 0.01
 MARGIN_OF_DISTANCE = 0.05
 LARGEST_STD = 0.2616
@@ -59,20 +48,16 @@ trainings.
 """
 
 
-def facts(images: Images) -> dict[str, float]:
-    """What the page needs of the images: the mean of min(X, 255 - X) over their pixels, in grey levels."""
-    return {"mean_of_smaller_side": float(np.minimum(images, 255 - images).mean())}
-
-
-def page(cards: Sequence[ResultCard], measured: dict[str, float]) -> str:
-    """The study's page, from the cards of its suite (the first is the twin) and :func:`facts`."""
+def page(cards: Sequence[ResultCard], measured: Facts, stem: str) -> str:
+    """The study's page, from the cards of its suite (the first is the twin) and its facts."""
     twin, *others = cards
     data = twin.data
     images = f"Images: the first {data.n} of {data.source}, fingerprint `{data.fingerprint[:12]}`.\n"
-    parts = [INTRODUCTION, images, "## The table\n", _accuracies(cards)]
+    parts = [INTRODUCTION, images, "## The table\n", _accuracies(cards), f"![Accuracy under noise]({stem}-noise.png)\n"]
     if others:
         parts += [DIFFERENCES, _differences(twin, others)]
     parts += ["## The mean perturbation to fool\n", _distances(cards, measured)]
+    parts += [f"![Perturbations to fool]({stem}-perturbations.png)\n"]
     claims = [claim for card in others if card.model.quantizer.startswith("twn") for claim in _claims(card, twin)]
     claims.append(_distance_is_no_perturbation(twin, measured))
     parts += ["## Claims\n", MARGINS, claims_table(claims, COMMAND)]
@@ -86,14 +71,10 @@ where the interval lies below; means of perturbations are the same where their p
 """
 
 
-def _rows(card: ResultCard) -> Iterator[Group]:
-    return (group for group in groups(card.suite) if group.conditions[0].kind in ("clean", "corruption"))
-
-
 def _accuracies(cards: Sequence[ResultCard]) -> str:
     header = ["row", "poster: FP", "TWN", *(card.model.name for card in cards)]
     body = []
-    for group in _rows(cards[0]):
+    for group in rows(cards[0]):
         fp1, fp5, twn1, twn5 = PUBLISHED.get(group.conditions[0].name, ("—",) * 4)
         for outcome, fp, twn in (("top1", fp1, twn1), ("top5", fp5, twn5)):
             cells = (percent(accuracy(card, replace(group, outcome=outcome))) for card in cards)
@@ -104,18 +85,18 @@ def _accuracies(cards: Sequence[ResultCard]) -> str:
 def _differences(twin: ResultCard, others: Sequence[ResultCard]) -> str:
     body = []
     for card in others:
-        rows = list(_rows(card))
-        adjusted = stats.holm([p if (p := p_value(card, twin, group)) is not None else 1.0 for group in rows])
+        found = list(rows(card))
+        adjusted = stats.holm([p if (p := p_value(card, twin, group)) is not None else 1.0 for group in found])
         body.append(
             [
                 card.model.name,
                 *(
                     f"{percent(difference(card, twin, g), signed=True)}, p {p:.2g}"
-                    for g, p in zip(rows, adjusted, strict=True)
+                    for g, p in zip(found, adjusted, strict=True)
                 ),
             ]
         )
-    return table(["model", *(group.label for group in _rows(twin))], body)
+    return table(["model", *(group.label for group in rows(twin))], body)
 
 
 def _gap(card: ResultCard, twin: ResultCard, condition: Condition) -> tuple[Estimate, float] | None:
@@ -127,7 +108,7 @@ def _gap(card: ResultCard, twin: ResultCard, condition: Condition) -> tuple[Esti
     return None if gap is None else (gap, float(theirs[both].mean()))
 
 
-def _distances(cards: Sequence[ResultCard], measured: dict[str, float]) -> str:
+def _distances(cards: Sequence[ResultCard], measured: Facts) -> str:
     header = [
         "model",
         "steps",
@@ -169,7 +150,7 @@ differences of unsigned 8-bit numbers that wrap around, and says nothing about t
 
 def _claims(card: ResultCard, twin: ResultCard) -> Iterator[Claim]:
     """What the poster says of the ternary network, row by row."""
-    for group in _rows(card):
+    for group in rows(card):
         name, gap = group.conditions[0].name, difference(card, twin, group)
         if not isinstance(gap, Estimate):
             continue
@@ -188,7 +169,7 @@ def _claims(card: ResultCard, twin: ResultCard) -> Iterator[Claim]:
         yield Claim(text, f"{DISTANCES[1]} against {DISTANCES[0]}", ours, verdict)
 
 
-def _distance_is_no_perturbation(twin: ResultCard, measured: dict[str, float]) -> Claim:
+def _distance_is_no_perturbation(twin: ResultCard, measured: Facts) -> Claim:
     found = perturbations(twin, measures_to_fool(twin.suite)[0])
     largest = float(found[np.isfinite(found)].max()) if found is not None and np.isfinite(found).any() else float("nan")
     ours = f"at most {largest:.2f} for any image; min(X, 255 - X) of the images: {measured['mean_of_smaller_side']:.2f}"

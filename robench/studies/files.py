@@ -1,0 +1,69 @@
+"""A study on disk: cards, facts, page and figures."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from robench import cards
+from robench.core.errors import RobenchError
+from robench.core.types import ResultCard
+from robench.report.drawing import save
+from robench.studies.study import Facts, Study
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files of one study on one data set, in one folder."""
+
+    study: Study
+    dataset: str
+    folder: Path
+
+    @property
+    def cards(self) -> Path:
+        """Where its cards are."""
+        return self.folder / "cards"
+
+    @property
+    def page(self) -> Path:
+        """The page."""
+        return self.folder / f"{self.study.stem(self.dataset)}.md"
+
+    @property
+    def _facts(self) -> Path:
+        return self.page.with_suffix(".json")
+
+    def keep(self, found: list[ResultCard], facts: Facts) -> None:
+        """Write what was measured."""
+        for card in found:
+            cards.write(card, self.cards)
+        measured = {"cards": [cards.card_path(card, self.cards).name for card in found], **facts}
+        self._facts.write_text(json.dumps(measured, indent=1) + "\n")
+
+    def render(self) -> list[Path]:
+        """Write the page and the figures from what was kept."""
+        found, facts = self._kept()
+        self.page.write_text(self._text(found, facts))
+        stem = self.study.stem(self.dataset)
+        drawn: list[Path] = []
+        for name, figure in self.study.figures(found, facts):
+            drawn += save(figure, self.folder / "figures", f"{stem}-{name}")
+        return [self.page, *drawn]
+
+    def check(self) -> None:
+        """Raise RobenchError where the page is not what was kept gives."""
+        if not self.page.is_file() or self.page.read_text() != self._text(*self._kept()):
+            raise RobenchError(f"{self.page} differs from its cards; run: {self.study.command}")
+
+    def _text(self, found: list[ResultCard], facts: Facts) -> str:
+        return self.study.page(found, facts, f"figures/{self.study.stem(self.dataset)}")
+
+    def _kept(self) -> tuple[list[ResultCard], Facts]:
+        try:
+            facts: dict[str, Any] = json.loads(self._facts.read_text())
+            return [cards.read(self.cards / name) for name in facts["cards"]], facts
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RobenchError(
+                f"{self._facts} is missing or damaged ({error}); run {self.study.command} without --check."
+            ) from error

@@ -1,0 +1,53 @@
+"""The networks, and what tables, figures and claims take from a card."""
+
+from collections.abc import Iterable, Sequence
+from math import log2
+
+from robench.core.types import Condition, ResultCard
+from robench.report.summary import Group, accuracy
+from robench.stats import Estimate
+
+COMMAND = "robench reproduce merolla"
+CONTROL, CLIPPED, SIGN, STOCHASTIC = "tr_none_nc", "tr_none_c", "tr_sign_c", "tr_stochm3_c"
+PROJECTED = (SIGN, "tr_round_c", "tr_power_c", STOCHASTIC)
+LARGE = ("alexnet_none_nc", "alexnet_none_c")
+MODELS = (CONTROL, CLIPPED, *PROJECTED, *LARGE)
+BITS, NOISE = 0.68, 0.8
+"""Effective bits in the paper's abstract, and the noise, in units of a, at which a weight of +-a holds them."""
+
+
+def effective_bits(noise: float, power: float = 1.0) -> float:
+    """Shannon's capacity 1/2 log2(1 + P / s^2) of a weight of mean square P under gaussian noise s, in units of a."""
+    return 0.5 * log2(1 + power / noise**2)
+
+
+def group(conditions: Iterable[Condition]) -> Group:
+    """Conditions to be averaged."""
+    return Group("", "", tuple(conditions))
+
+
+def error(card: ResultCard, condition: Condition) -> Estimate | str:
+    """Test error, 1 - accuracy, with its interval; or the sign that stands for it in a table."""
+    found = accuracy(card, group([condition]))
+    return Estimate(1 - found.value, 1 - found.high, 1 - found.low) if isinstance(found, Estimate) else found
+
+
+def conditions(card: ResultCard, name: str, *, recalibrated: bool) -> list[Condition]:
+    """The suite's conditions of a name, by level."""
+    found = [c for c in card.suite.conditions if c.name == name and recalibrates(c) == recalibrated]
+    return sorted(found, key=lambda condition: condition.level or 0.0)
+
+
+def condition(card: ResultCard, name: str, level: float | None = None, *, recalibrated: bool = False) -> Condition:
+    """The one of that level."""
+    return next(c for c in conditions(card, name, recalibrated=recalibrated) if c.level == level)
+
+
+def recalibrates(condition: Condition) -> bool:
+    """Whether batch norm's statistics are taken again under it."""
+    return "batch_norm" in dict(condition.params)
+
+
+def named(cards: Sequence[ResultCard]) -> dict[str, ResultCard]:
+    """Cards by the model's name."""
+    return {card.model.name: card for card in cards}
