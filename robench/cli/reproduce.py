@@ -68,13 +68,14 @@ def reproduce(
 def _networks(study: "Study", dataset: str, data_dir: Path | None, device: str, runs: Path) -> Mapping[str, Path]:
     """The folders of the study's models for a data set, by name; trained where the zoo has none."""
     from robench import zoo
+    from robench.studies.study import short_name
 
     found = {name: folder for name in study.models if (folder := zoo.find(name, dataset))}
     if study.models[0] in found:
         return found
     if not study.recipes:
         raise RobenchError(f"the zoo has no {study.models[0]} for {dataset}, the twin of all; use --dataset cifar10.")
-    folder = runs / Path(dataset).name.replace(":", "-")
+    folder = runs / short_name(dataset)
     return {name: _trained(name, dataset, folder / name, data_dir, device) for name in study.recipes}
 
 

@@ -242,5 +242,6 @@ def percent(estimate: Estimate | str, *, signed: bool = False) -> str:
     if isinstance(estimate, str):
         return estimate
     form = "+.1f" if signed else ".1f"
-    value, low, high = (format(100 * part, form) for part in (estimate.value, estimate.low, estimate.high))
+    parts = (round(100 * part, 1) + 0.0 for part in (estimate.value, estimate.low, estimate.high))  # never -0.0
+    value, low, high = (format(part, form) for part in parts)
     return f"{value} [{low}, {high}]"

@@ -53,7 +53,8 @@ class Files:
 
     def check(self) -> None:
         """Raise RobenchError where the page is not what was kept gives."""
-        if not self.page.is_file() or self.page.read_text() != self._text(*self._kept()):
+        text = self._text(*self._kept())
+        if not self.page.is_file() or self.page.read_text() != text:
             raise RobenchError(f"{self.page} differs from its cards; run: {self.study.command}")
 
     def _text(self, found: list[ResultCard], facts: Facts) -> str:

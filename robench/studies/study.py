@@ -42,5 +42,9 @@ class Study:
 
     def stem(self, dataset: str) -> str:
         """How the names of its files begin, for a data set."""
-        slug = Path(dataset).name.replace(":", "-")
-        return self.suite if dataset == HOME else f"{self.suite}.{slug}"
+        return self.suite if dataset == HOME else f"{self.suite}.{short_name(dataset)}"
+
+
+def short_name(dataset: str) -> str:
+    """What files are called by: ``digits``, or the last part of a path."""
+    return Path(dataset.rpartition(":")[2]).name

@@ -3,8 +3,10 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from typer.testing import CliRunner, Result
 
 from robench import zoo
@@ -174,3 +176,19 @@ def test_reproduce_writes_a_page_and_checks_it(here: Path) -> None:
     assert page.read_text().endswith("!")
     assert "no study is named 'postr'" in robench("reproduce", "postr").stderr
     assert "the zoo has no fp_resnet20 for npz:x" in robench("reproduce", "poster", "--dataset", "npz:x").stderr
+
+
+def test_reproduce_trains_what_the_zoo_lacks(here: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (48, 16, 16, 3), dtype=np.uint8)
+    for index, image in enumerate(pixels):
+        folder = here / "tiny" / ("train" if index < 32 else "test") / "ab"[index % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / f"{index}.png")
+    words = ("reproduce", "merolla", "--dataset", "imagefolder:tiny", "--out", "studies", "--runs", "trained")
+    result = robench(*words, "--n-images", "16")
+    assert result.exit_code == 0, result.output
+    page = (here / "studies" / "merolla-2016.tiny.md").read_text()
+    assert "Fig 3" in page
+    assert "Clipping alone makes an AlexNet-like network (alexnet_none_c) withstand Sign better." in page
+    assert len((here / "trained" / "tiny" / "alexnet_none_c" / "log.jsonl").read_text().splitlines()) == 20
+    assert robench(*words, "--check").exit_code == 0

@@ -19,6 +19,7 @@ LAYER = {"name": "one", "histogram": [1 / 41] * 41, "distance": 0.25, "correlati
 NETWORK = {
     "log": LOG,
     "hold_out": 100,
+    "projected_from": 1,
     "power": 0.64,
     "betas": {str(beta): [1 / 41] * 41 for beta in facts.BETAS},
     "layers": [LAYER] * 2,

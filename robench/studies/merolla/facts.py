@@ -33,6 +33,7 @@ def facts(run: Run, folders: Mapping[str, Path]) -> Facts:
         networks[name] = {
             "log": _log(folders[name]),
             "hold_out": subject.card.training["hold_out"],
+            "projected_from": round(subject.card.training["full_precision"] * subject.card.training["epochs"]),
             "power": float(np.mean(np.concatenate([weight.ravel() for weight in layers.values()]) ** 2)),
             "betas": {str(beta): _histogram(layers, _bend(beta)) for beta in BETAS},
             "layers": effect_of_sign(subject, layers, run.evaluation.data, run.evaluation.calibration),

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from robench.core.types import ResultCard
-from robench.report.drawing import COLOURS, finish, line, new_figure
+from robench.report.drawing import finish, line, line_style, new_figure
 from robench.stats import Estimate, wilson
 from robench.studies.merolla.facts import BETAS, EDGES
 from robench.studies.merolla.numbers import (
@@ -68,8 +68,16 @@ def _legend(figure: Any, axis: Any, columns: int = 4) -> None:
     )
 
 
-def _steps(axis: Any, shares: Sequence[float], colour: str, name: str = "") -> None:
-    axis.stairs([100 * share for share in shares], EDGES, color=colour, label=name, linewidth=1.0)
+def _steps(axis: Any, shares: Sequence[float], index: int, name: str) -> None:
+    style = line_style(index)
+    axis.stairs(
+        [100 * share for share in shares],
+        EDGES,
+        color=style["color"],
+        linestyle=style["linestyle"],
+        label=name,
+        linewidth=1.0,
+    )
 
 
 def _training_at_sign(networks: Mapping[str, Any]) -> Any:
@@ -77,14 +85,15 @@ def _training_at_sign(networks: Mapping[str, Any]) -> Any:
     figure, axes = new_figure(3, 4)
     shown = axes.ravel()
     for axis, layer, other in zip(shown, layers, networks[CONTROL]["layers"], strict=False):
-        _steps(axis, layer["histogram"], COLOURS[4], SIGN)
-        _steps(axis, other["histogram"], COLOURS[0], CONTROL)
+        _steps(axis, layer["histogram"], 1, SIGN)
+        _steps(axis, other["histogram"], 0, CONTROL)
         axis.set_yscale("log")
         finish(axis, layer["name"], "W / a", "weights, %")
     _legend(figure, shown[0])
     training, distance, kept, again = shown[8:12]
     shown[7].set_visible(False)
     _log(training, networks[SIGN], ("held_out", "sign"))
+    training.axvline(networks[SIGN]["projected_from"] + 0.5, color="0.4", linewidth=0.8, linestyle="--")
     training.legend(fontsize=6, frameon=False)
     finish(training, f"{SIGN}: training", "epoch", "held-out error, %")
     for axis, key, title, y in (
@@ -92,9 +101,9 @@ def _training_at_sign(networks: Mapping[str, Any]) -> Any:
         (kept, "correlation", "activations, batch norm kept", "correlation, W to Sign(W)"),
         (again, "recalibrated", "activations, recalibrated", "correlation, W to Sign(W)"),
     ):
-        for index, name in ((4, SIGN), (0, CONTROL)):
+        for index, name in ((1, SIGN), (0, CONTROL)):
             values = [layer[key] for layer in networks[name]["layers"]]
-            axis.plot(range(1, len(values) + 1), values, "o-", color=COLOURS[index], markersize=3.5, linewidth=1.2)
+            axis.plot(range(1, len(values) + 1), values, markersize=3.5, linewidth=1.2, **line_style(index))
         finish(axis, title, "inner layer", y)
         axis.set_ylim(0, 1)
     return figure
@@ -136,7 +145,7 @@ def _betas(networks: Mapping[str, Any]) -> Any:
     figure, axes = new_figure(1, len(BETAS), sharey=True)
     for axis, beta in zip(axes[0], BETAS, strict=True):
         for index, name in enumerate(chosen):
-            _steps(axis, networks[name]["betas"][str(beta)], COLOURS[index], name)
+            _steps(axis, networks[name]["betas"][str(beta)], index, name)
         axis.set_yscale("log")
         finish(axis, f"beta = {beta:g}", "sgn(W) |W / a|^beta", "weights, %" if beta == BETAS[0] else "")
     _legend(figure, axes[0][0], 6)
