@@ -28,7 +28,7 @@ from robench.subject import Subject, to_pixels
 DEFAULT, FALLBACK = "cifar10", "digits"
 PROBE = 64
 AGREEMENT = 0.9
-SMALL_BLOCK = 32
+SMALL_BLOCK = 16
 
 
 def choose_data(spec: str, models: Sequence[str], data_dir: Path | None) -> tuple[Dataset, str]:

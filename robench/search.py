@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 
 from robench.attacks.apply import perturb
-from robench.attacks.gradient import look, undecided
+from robench.attacks.gradient import look
 from robench.attacks.losses import margin
 from robench.core.types import Bits, Condition, Floats
 from robench.data.base import Dataset
@@ -133,25 +133,14 @@ class Search:
         epsilons = torch.tensor(self.grid, dtype=x.dtype, device=x.device)[torch.from_numpy(levels)]
         outside = self.condition.name.startswith("torchattacks:")
         attacked = subject.model if outside else subject.gradients
-        result = self._perturb(attacked, x, y, images, epsilons)
+        condition = replace(self.condition, level=self.grid[0])
+        result = perturb(attacked, x, y, condition, self.seed, self.draw, images, epsilons)
         top1, top5 = judge(subject.exact, result, y)
-        standing = torch.from_numpy(np.flatnonzero(top1)).to(x.device)
-        again = standing[undecided(attacked, result[standing], y[standing])] if len(standing) else standing
-        if len(again):
-            places = again.cpu().numpy()
-            result[again] = self._perturb(subject.exact, x[again], y[again], images[places], epsilons[again])
-            top1[places], top5[places] = judge(subject.exact, result[again], y[again])
         stored = (result * 255).round() / 255
         rounded, _ = judge(subject.exact, stored, y)
         if len(self.grid) == 1:
             self.distance[images] = 255 * (stored - x).abs().flatten(1).mean(1).cpu().numpy()
         return top1, top5, rounded
-
-    def _perturb(
-        self, model: Blocked, x: torch.Tensor, y: torch.Tensor, images: Indices, epsilons: torch.Tensor
-    ) -> torch.Tensor:
-        condition = replace(self.condition, level=self.grid[0])
-        return perturb(model, x, y, condition, self.seed, self.draw, images, epsilons)
 
     def _audit(self) -> tuple[str, ...]:
         """Attack a sample of images at an epsilon that was left out below one at which they stood.

@@ -6,13 +6,14 @@ import torch
 from torch import nn
 
 from robench.attacks import Budget, ImageStreams, register
-from robench.attacks.gradient import in_turn, look, per_image, project, size, steepest
+from robench.attacks.gradient import careful, in_turn, look, per_image, project, size, steepest
 from robench.attacks.losses import Loss, dlr_targeted, named
 
 MOMENTUM = 0.75
 
 
 @register("apgd")
+@careful
 def apgd(
     model: nn.Module,
     x: torch.Tensor,
@@ -35,6 +36,7 @@ def apgd(
 
 
 @register("apgd_targeted")
+@careful
 def apgd_targeted(
     model: nn.Module,
     x: torch.Tensor,

@@ -8,11 +8,12 @@ import torch
 from torch import nn
 
 from robench.attacks import Budget, ImageStreams, register
-from robench.attacks.gradient import fooled, look
+from robench.attacks.gradient import careful, fooled, look
 from robench.core.errors import RobenchError
 
 
 @register("bim")
+@careful
 def bim(
     model: nn.Module,
     x: torch.Tensor,

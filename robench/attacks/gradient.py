@@ -1,7 +1,7 @@
 """What gradient attacks share: the loss gradient, steps and projections of a norm."""
 
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import partial, wraps
 from typing import NamedTuple
 
 import torch
@@ -10,6 +10,7 @@ from torch import nn
 from robench.attacks import Attack, Budget, ImageStreams
 from robench.attacks.losses import Loss, ce, margin
 from robench.core.errors import RobenchError
+from robench.core.types import Value
 from robench.models.blocked import Blocked
 
 
@@ -74,15 +75,39 @@ def exact_margin(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> torch.Te
 def undecided(model: Blocked, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """Which images [N] a model of low precision may have kept from falling.
 
-    It takes them for wrong, so that an attack stopped too early, or an exact pass finds them as near to being wrong as
-    the model's rounding reaches.
+    They are right, and it takes them for wrong, so that an attack stopped too early, or an exact pass finds them as
+    near to being wrong as the model's rounding reaches.
     """
     if model.exact is None:
         return torch.zeros_like(y, dtype=torch.bool)
     with torch.inference_mode():
         logits = model.exact(x)
-        near = margin(logits, y) > -model.slack * logits.abs().amax(1)
-        return (near | surely_wrong(model, model(x), y)).clone()
+        gap = margin(logits, y)
+        near = gap > -model.slack * logits.abs().amax(1)
+        return ((near | surely_wrong(model, model(x), y)) & (gap <= 0)).clone()
+
+
+def careful(attack: Attack) -> Attack:
+    """An attack whose gradients may be of low precision: what that leaves undecided, it attacks again without rounding.
+
+    Of the two perturbed images the one with the larger exact margin is kept.
+    """
+
+    @wraps(attack)
+    def run(
+        model: nn.Module, x: torch.Tensor, y: torch.Tensor, budget: Budget, rng: ImageStreams, **params: Value
+    ) -> torch.Tensor:
+        result = attack(model, x, y, budget, rng, **params)
+        if not isinstance(model, Blocked):
+            return result
+        again = undecided(model, result, y).nonzero()[:, 0]
+        if len(again):
+            tried = attack(model.exactly(), x[again], y[again], budget.of(again), rng.of(again), **params)
+            better = exact_margin(model, tried, y[again]) > exact_margin(model, result[again], y[again])
+            result[again[better]] = tried[better]
+        return result
+
+    return run
 
 
 def in_turn(

@@ -4,11 +4,12 @@ import torch
 from torch import nn
 
 from robench.attacks import Budget, ImageStreams, register
-from robench.attacks.gradient import look, project, steepest
+from robench.attacks.gradient import careful, look, project, steepest
 from robench.attacks.losses import named
 
 
 @register("pgd")
+@careful
 def pgd(
     model: nn.Module,
     x: torch.Tensor,

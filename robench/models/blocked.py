@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import TypeVar
 
 import torch
@@ -9,6 +10,8 @@ from torch import nn
 
 T = TypeVar("T")
 BLOCK = {"cpu": 64, "cuda": 512}
+FEW = {"cpu": 8, "cuda": 512}
+"""Images in a block for what is done on few of them: less of it is filled up, and more of them are computed at once."""
 
 
 class Blocked(nn.Module):
@@ -40,6 +43,11 @@ class Blocked(nn.Module):
         self.exact = exact
         self.slack = float(getattr(model, "slack", 0.0))
 
+    def exactly(self) -> "Blocked":
+        """The same function without rounding, in blocks for few images."""
+        exact = self.exact or self
+        return Blocked(exact.model, FEW[self.device.type], exact.workers)
+
     def whole_blocks(self, count: int) -> int:
         """``count`` images, rounded up to whole blocks."""
         return -(-count // self.block) * self.block
@@ -59,8 +67,7 @@ class Blocked(nn.Module):
             with torch.inference_mode(inference), torch.set_grad_enabled(grad):
                 return function(*part)
 
-        with ThreadPoolExecutor(self.workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            return list(pool.map(run, parts))
+        return list(_pool(self.workers).map(run, parts))
 
     def one_block(self, x: torch.Tensor) -> torch.Tensor:
         """The same for at most one block of images, on the calling thread."""
@@ -69,3 +76,9 @@ class Blocked(nn.Module):
             x = torch.cat([x, x.new_zeros(self.block - count, *x.shape[1:])])
         logits: torch.Tensor = self.model(x.contiguous(memory_format=torch.channels_last))
         return logits[:count]
+
+
+@cache
+def _pool(workers: int) -> ThreadPoolExecutor:
+    """Threads that compute on one core each; they live on, because new ones find all memory and caches cold."""
+    return ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,))

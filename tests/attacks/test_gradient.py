@@ -1,8 +1,11 @@
 """Attempts in turn, and what low precision leaves undecided."""
 
+import numpy as np
+import pytest
 import torch
 
-from robench.attacks.gradient import exact_margin, fooled, in_turn, undecided
+from robench.attacks import Budget, ImageStreams
+from robench.attacks.gradient import careful, exact_margin, fooled, in_turn, undecided
 from robench.models.blocked import Blocked
 
 
@@ -50,5 +53,27 @@ def test_what_fell_is_decided_exactly() -> None:
 def test_undecided_is_what_rounding_reaches_or_wrongly_takes_for_wrong() -> None:
     x, y = images(0.1, 0.45, 0.2), torch.zeros(3, dtype=torch.long)
     assert undecided(rough(0.0), x, y).tolist() == [False, True, False]
+    assert not undecided(rough(0.0), images(0.55), y[:1]).any()
     assert undecided(rough(0.5), x, y).tolist() == [False, True, True]
     assert not undecided(Blocked(Logits(), 8), x, y).any()
+
+
+def test_a_careful_attack_repeats_what_is_undecided_exactly_and_keeps_the_better() -> None:
+    x, y = images(0.1, 0.3, 0.3), torch.zeros(3, dtype=torch.long)
+    asked = []
+
+    @careful
+    def attack(
+        model: Blocked, x: torch.Tensor, y: torch.Tensor, budget: Budget, rng: ImageStreams, *, gain: float = 0.15
+    ) -> torch.Tensor:
+        asked.append((model.slack, x.mean((1, 2, 3)).round(decimals=3).tolist(), budget.epsilon.tolist()))
+        return x + (gain if model.slack else gain * torch.arange(1, len(x) + 1).view(-1, 1, 1, 1))
+
+    budget = Budget("linf", torch.tensor([0.1, 0.2, 0.3]))
+    streams = ImageStreams([np.random.default_rng(0)] * 3)
+    result = attack(rough(0.0), x, y, budget, streams).mean((1, 2, 3))
+    assert asked[1] == (0.0, [pytest.approx(0.3)] * 2, [pytest.approx(0.2), pytest.approx(0.3)])
+    torch.testing.assert_close(result, torch.tensor([0.25, 0.45, 0.6]))
+    assert len(asked) == 2
+    attack(Blocked(Logits(), 8), x, y, budget, streams, gain=0.0)
+    assert len(asked) == 3

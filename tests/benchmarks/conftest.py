@@ -55,6 +55,11 @@ def standard(images: Dataset) -> Subject:
 
 
 @pytest.fixture(scope="session")
+def ternary(images: Dataset) -> Subject:
+    return subject("twn_resnet20", images)
+
+
+@pytest.fixture(scope="session")
 def adversarial(images: Dataset) -> Subject:
     return subject("at_fp_resnet20", images)
 

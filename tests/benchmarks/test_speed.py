@@ -93,7 +93,8 @@ class TestTricks:
         once(benchmark, lambda: robench_pgd(float32, few, GRID))
 
     def test_blocks_one_after_the_other(self, benchmark, standard: Subject, few: Dataset) -> None:
-        exact, gradients = (Blocked(model.model) for model in (standard.exact, standard.gradients))
+        exact = Blocked(standard.exact.model)
+        gradients = Blocked(standard.gradients.model, exact=exact)
         serial = replace(standard, exact=exact, gradients=gradients)
         once(benchmark, lambda: robench_pgd(serial, few, GRID))
 

@@ -43,3 +43,11 @@ def test_blocks_on_threads_give_the_same_bits_in_the_callers_mode(twn_digits: Su
         assert torch.equal(whole, torch.cat([three(part) for part in x.split(50)]))
     with torch.no_grad():
         assert not two(x.requires_grad_()).requires_grad
+
+
+def test_exactly_is_the_exact_model_in_blocks_for_few(twn_digits: Subject, digits: Dataset) -> None:
+    x = to_pixels(digits.images[:20], torch.device("cpu"))
+    rough = Blocked(torch.nn.Sequential(twn_digits.exact.model, torch.nn.ReLU()), 32, exact=twn_digits.exact)
+    few = rough.exactly()
+    assert (few.block, few.exact, few.slack) == (8, None, 0.0)
+    torch.testing.assert_close(few(x), twn_digits.exact(x), rtol=1e-4, atol=1e-4)
