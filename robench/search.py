@@ -18,7 +18,6 @@ from robench.attacks.gradient import look
 from robench.attacks.losses import margin
 from robench.core.types import Bits, Condition, Floats
 from robench.data.base import Dataset
-from robench.models.blocked import Blocked
 from robench.subject import Subject, judge, to_pixels
 
 AUDITED = 64
