@@ -106,8 +106,8 @@ as well.
 CLAIMS = f"""\
 Differences are of accuracy, paired by image and draw. "Withstands better" holds where the difference is above 0 with
 its whole interval and with a p below {ALPHA:g} by Holm's correction over all such rows (McNemar's exact test, or the
-bootstrap's for several draws or levels); a network works as well where the interval lies above -{100 * MARGIN:g}
-points. Levels and margins are ours.
+bootstrap's for several draws or levels, never below 0.001 before correction); a network works as well where the
+interval lies above -{100 * MARGIN:g} points. Levels and margins are ours.
 """
 
 
