@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "training": LOW | {"attacks", "data", "distortions", "models", "quantizers", "shipping", "subject"},
     "runner": LOW | {"attacks", "checks", "corruptions", "data", "distortions", "models", "search", "subject"},
     "evaluation": LOW | {"data", "models", "runner", "store", "subject", "zoo"},
-    "studies": LOW | {"api", "cards", "data", "distortions", "models", "report", "stats", "subject"},
+    "studies": LOW | {"api", "cards", "data", "distortions", "models", "report", "runner", "stats", "subject"},
     "api": LOW | {"data", "evaluation", "runner", "store", "subject", "suites", "zoo"},
 }
 TOP = {"cli", "__init__", "__main__"}

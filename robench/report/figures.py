@@ -8,7 +8,7 @@ from typing import Any
 from robench.core.errors import RobenchError
 from robench.core.types import Condition, ResultCard
 from robench.report.drawing import finish, line, new_figure, save
-from robench.report.summary import Group, accuracy, label
+from robench.report.summary import accuracy, label, together
 from robench.stats import Estimate
 
 AXES = {
@@ -47,10 +47,10 @@ def panels(cards: Sequence[ResultCard]) -> list[Panel]:
 
 def curve(card: ResultCard, panel: Panel) -> list[tuple[float, Estimate]]:
     """(x, accuracy with its interval) of each condition that applies, without an attack or noise at x = 0."""
-    points = [(panel.x(c), accuracy(card, Group("", "", (c,)))) for c in panel.conditions]
+    points = [(panel.x(c), accuracy(card, together(c))) for c in panel.conditions]
     clean = [c for c in card.suite.conditions if c.kind == "clean"]
     if clean and panel.kind != "distortion":
-        points.insert(0, (0.0, accuracy(card, Group("", "", (clean[0],)))))
+        points.insert(0, (0.0, accuracy(card, together(clean[0]))))
     return sorted((x, estimate) for x, estimate in points if isinstance(estimate, Estimate))
 
 

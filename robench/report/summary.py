@@ -38,6 +38,11 @@ class Group:
     outcome: str = "top1"
 
 
+def together(*conditions: Condition) -> Group:
+    """Conditions to be averaged, outside a table."""
+    return Group("", "", conditions)
+
+
 def groups(suite: Suite) -> list[Group]:
     """The rows of a suite's tables, in its order."""
     found: dict[tuple[str, str], list[Condition]] = {}

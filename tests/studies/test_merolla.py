@@ -11,6 +11,7 @@ from robench.evaluation import prepare
 from robench.models import ARCHITECTURES
 from robench.models.classifier import Classifier
 from robench.models.layers import inner_layers
+from robench.runner import recalibrates
 from robench.studies.merolla import STUDY, facts, numbers
 
 IMAGES = 400
@@ -105,7 +106,7 @@ def test_what_sign_does_to_a_network_is_seen(power: float, distance: float, digi
 
 def test_the_suite_measures_everything_twice() -> None:
     found = [c for c in suites.load(STUDY.suite).conditions if c.kind == "distortion"]
-    kept, again = ([c for c in found if numbers.recalibrates(c) == value] for value in (False, True))
+    kept, again = ([c for c in found if recalibrates(c) == value] for value in (False, True))
     plain = [Condition(c.kind, c.name, c.level) for c in kept]
     assert plain == [Condition(c.kind, c.name, c.level) for c in again]
 

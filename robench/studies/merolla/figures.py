@@ -1,6 +1,6 @@
 """The figures: what the paper's show, drawn from cards and facts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from robench.core.types import ResultCard
@@ -162,26 +162,33 @@ def _clipping(networks: Mapping[str, Any]) -> Any:
 
 
 def _powers(cards: Sequence[ResultCard]) -> Any:
-    figure, axes = new_figure(1, 2, (3.4, 2.6), sharey=True)
-    for axis, again in zip(axes[0], (False, True), strict=True):
-        for index, card in enumerate(cards):
-            line(axis, _curve(card, "power", recalibrated=again), index, card.model.name)
-        finish(axis, ROWS[again], "beta", "" if again else ERROR)
-        axis.set_ylim(0, 100)
-    _legend(figure, axes[0][0])
-    return figure
+    return _kept_and_recalibrated(cards, "beta", lambda card, again: _curve(card, "power", recalibrated=again))
 
 
 def _bits(cards: Sequence[ResultCard]) -> Any:
+    def curve(card: ResultCard, again: bool) -> list[tuple[float, Estimate]]:
+        noisy = conditions(card, "gaussian_max", recalibrated=again)
+        points = [(effective_bits(c.level or 0.0), error(card, c)) for c in noisy]
+        return [(x, value) for x, value in points if isinstance(value, Estimate)]
+
+    return _kept_and_recalibrated(cards, "effective bits per weight, at P = 1", curve, mark=BITS)
+
+
+def _kept_and_recalibrated(
+    cards: Sequence[ResultCard],
+    x: str,
+    curve: Callable[[ResultCard, bool], list[tuple[float, Estimate]]],
+    mark: float | None = None,
+) -> Any:
+    """A panel with batch norm's statistics as they are and one with them recalibrated; ``mark`` is a line at an x."""
     figure, axes = new_figure(1, 2, (3.4, 2.6), sharey=True)
     for axis, again in zip(axes[0], (False, True), strict=True):
         for index, card in enumerate(cards):
-            noisy = conditions(card, "gaussian_max", recalibrated=again)
-            points = [(effective_bits(c.level or 0.0), error(card, c)) for c in noisy]
-            line(axis, [(x, e) for x, e in points if isinstance(e, Estimate)], index, card.model.name)
-        axis.axvline(BITS, color="0.4", linewidth=0.8, linestyle="--")
-        axis.annotate(f"{BITS:g}", (BITS, 98), xytext=(3, 0), textcoords="offset points", va="top", fontsize=7)
-        finish(axis, ROWS[again], "effective bits per weight, at P = 1", "" if again else ERROR)
+            line(axis, curve(card, again), index, card.model.name)
+        if mark is not None:
+            axis.axvline(mark, color="0.4", linewidth=0.8, linestyle="--")
+            axis.annotate(f"{mark:g}", (mark, 98), xytext=(3, 0), textcoords="offset points", va="top", fontsize=7)
+        finish(axis, ROWS[again], x, "" if again else ERROR)
         axis.set_ylim(0, 100)
     _legend(figure, axes[0][0], 3)
     return figure

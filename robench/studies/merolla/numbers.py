@@ -1,10 +1,11 @@
 """The networks, and what tables, figures and claims take from a card."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from math import log2
 
 from robench.core.types import Condition, ResultCard
-from robench.report.summary import Group, accuracy
+from robench.report.summary import accuracy, together
+from robench.runner import recalibrates
 from robench.stats import Estimate
 
 COMMAND = "robench reproduce merolla"
@@ -21,14 +22,9 @@ def effective_bits(noise: float, power: float = 1.0) -> float:
     return 0.5 * log2(1 + power / noise**2)
 
 
-def group(conditions: Iterable[Condition]) -> Group:
-    """Conditions to be averaged."""
-    return Group("", "", tuple(conditions))
-
-
 def error(card: ResultCard, condition: Condition) -> Estimate | str:
     """Test error, 1 - accuracy, with its interval; or the sign that stands for it in a table."""
-    found = accuracy(card, group([condition]))
+    found = accuracy(card, together(condition))
     return Estimate(1 - found.value, 1 - found.high, 1 - found.low) if isinstance(found, Estimate) else found
 
 
@@ -41,11 +37,6 @@ def conditions(card: ResultCard, name: str, *, recalibrated: bool) -> list[Condi
 def condition(card: ResultCard, name: str, level: float | None = None, *, recalibrated: bool = False) -> Condition:
     """The one of that level."""
     return next(c for c in conditions(card, name, recalibrated=recalibrated) if c.level == level)
-
-
-def recalibrates(condition: Condition) -> bool:
-    """Whether batch norm's statistics are taken again under it."""
-    return "batch_norm" in dict(condition.params)
 
 
 def named(cards: Sequence[ResultCard]) -> dict[str, ResultCard]:

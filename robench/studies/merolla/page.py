@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from robench.core.types import ResultCard
 from robench.report.markdown import table
-from robench.report.summary import difference, label, p_value, percent
+from robench.report.summary import difference, label, p_value, percent, together
 from robench.stats import Estimate, holm, paired_difference
 from robench.studies.claims import OPEN, UNRUN, Claim, at_most, better, claims_table, no_worse
 from robench.studies.merolla.figures import available
@@ -23,7 +23,6 @@ from robench.studies.merolla.numbers import (
     conditions,
     effective_bits,
     error,
-    group,
     named,
 )
 from robench.studies.study import Facts
@@ -211,7 +210,7 @@ def _comparison(
     card: ResultCard, other: ResultCard, kind: str, text: str, *, recalibrated: bool
 ) -> Iterator[Comparison]:
     level = LEVELS.get(kind)
-    chosen = group(c for c in conditions(card, kind, recalibrated=recalibrated) if level in (None, c.level))
+    chosen = together(*(c for c in conditions(card, kind, recalibrated=recalibrated) if level in (None, c.level)))
     gap, p = difference(card, other, chosen), p_value(card, other, chosen)
     if isinstance(gap, Estimate) and p is not None:
         yield Comparison(text.format(card.model.name, NAMES[kind], _when(recalibrated)), gap, p)
