@@ -23,6 +23,8 @@ def start(
     data_dir: Path | None = None,
     device: torch.device | None = None,
     twin: Path | None = None,
+    *,
+    compiled: bool = False,
 ) -> Trainer:
     """A trainer whose checkpoint is in ``folder``, going on where an earlier run of the same recipe stopped.
 
@@ -32,14 +34,15 @@ def start(
         data_dir: where the data are.
         device: where to compute; the CPU unless given.
         twin: folder of a run whose recipe differs in the quantizer alone: its full-precision epochs are taken over.
+        compiled: compute through torch.compile.
 
     Raises:
-        RobenchError: there is another run in a folder than this recipe needs.
+        RobenchError: there is another run in a folder than this recipe needs, or no compiler.
     """
     data = load_data(recipe.dataset, "train", data_dir)
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        trainer = Trainer(recipe, data, folder / "checkpoint.pt", device)
+        trainer = Trainer(recipe, data, folder / "checkpoint.pt", device, compiled=compiled)
         if twin is not None and not trainer.done:
             trainer.branch(twin / BRANCH)
             lines = (twin / "log.jsonl").read_text().splitlines(keepends=True)

@@ -1,5 +1,6 @@
 """The training loop: one recipe in, a trained network out, a checkpoint an epoch."""
 
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -8,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 from torch.nn.functional import cross_entropy
 
+from robench.core.errors import RobenchError
 from robench.data.base import Dataset
 from robench.distortions.apply import check, distorted
 from robench.models import ARCHITECTURES
@@ -64,6 +67,14 @@ def plain_network(recipe: Recipe, num_classes: int) -> Classifier:
     return model
 
 
+def _compiled(model: Classifier) -> nn.Module:
+    if not shutil.which(os.environ.get("CXX", "g++")):
+        raise RobenchError("--compile needs a C++ compiler: install g++, or name another one in CXX.")
+    compiled = torch.compile(model)
+    assert isinstance(compiled, nn.Module)
+    return compiled
+
+
 def shared(settings: dict[str, Any]) -> dict[str, Any]:
     """The settings of a recipe that decide its full-precision epochs."""
     return {name: value for name, value in settings.items() if name not in ("name", "quantizer", "twin", "paper")}
@@ -77,13 +88,22 @@ class Trainer:
         data: the training split; the images that the recipe holds out are taken from it.
         checkpoint: the file that holds the state; read at the start where it is there.
         device: where to compute.
+        compiled: compute through torch.compile, which needs a C++ compiler.
 
     Raises:
         FileExistsError: the checkpoint is of another recipe.
-        RobenchError: the recipe names what is no distortion without a level.
+        RobenchError: the recipe names what is no distortion without a level, or there is no compiler.
     """
 
-    def __init__(self, recipe: Recipe, data: Dataset, checkpoint: Path, device: torch.device | None = None) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        data: Dataset,
+        checkpoint: Path,
+        device: torch.device | None = None,
+        *,
+        compiled: bool = False,
+    ) -> None:
         for name in recipe.tested_under:
             check(name, None)
         self.recipe = recipe
@@ -93,6 +113,7 @@ class Trainer:
         self.images = torch.from_numpy(self.data.images).to(self.device)
         self.labels = torch.from_numpy(self.data.labels).to(self.device)
         self.model = build(recipe, len(data.classes)).to(self.device)
+        self.forward: nn.Module = _compiled(self.model) if compiled else self.model
         self.steps = max(len(self.data) // recipe.batch_size, 1)
         self.optimizer, self.scheduler = optimizer_and_schedule(self.model, recipe, self.steps)
         self.switch = round(recipe.full_precision * recipe.epochs)
@@ -188,8 +209,8 @@ class Trainer:
         labels = self.labels[chosen]
         with torch.autocast(self.device.type, torch.bfloat16, enabled=recipe.bf16):
             if recipe.epsilon:
-                pixels = adversarial.perturb(self.model, pixels, labels, recipe.epsilon, rng)
-            logits = self.model(pixels)
+                pixels = adversarial.perturb(self.forward, pixels, labels, recipe.epsilon, rng)
+            logits = self.forward(pixels)
         loss = cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
         self.optimizer.zero_grad()
         loss.backward()

@@ -1,4 +1,6 @@
+import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -52,6 +54,25 @@ def test_a_killed_run_ends_at_the_same_weights(recipe: Recipe, data: Dataset, tm
     resumed.run(lambda epoch: None)
     first, second = weights(whole), weights(resumed)
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.skipif(not shutil.which("g++"), reason="no C++ compiler")
+def test_compiled_training_takes_the_same_steps(data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))  # generating code takes a minute
+    small = replace(load_recipe("digits/tr_sign_c"), epochs=1, full_precision=0, bf16=False, options={"width": 0.03})
+    plain, compiled = (Trainer(small, data.first(64), tmp_path / f"{flag}.pt", compiled=flag) for flag in (False, True))
+    plain.run(lambda epoch: None)
+    compiled.run(lambda epoch: None)
+    first, second = weights(plain), weights(compiled)
+    assert all(torch.allclose(first[name], second[name], rtol=1e-3, atol=1e-4) for name in first)
+
+
+def test_compiling_without_a_compiler_is_one_sentence(
+    recipe: Recipe, data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(RobenchError, match="needs a C\\+\\+ compiler"):
+        Trainer(recipe, data, tmp_path / "c.pt", compiled=True)
 
 
 def test_another_seed_gives_other_weights(recipe: Recipe, data: Dataset, tmp_path: Path) -> None:
