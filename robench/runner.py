@@ -22,7 +22,7 @@ from robench.models.recalibration import recalibrated
 from robench.search import Fallen, Search
 from robench.subject import Subject, judge, to_pixels
 
-PROTOCOL = 4
+PROTOCOL = 5
 """Raised whenever a condition would give other counts than before: measurements of another protocol are not used."""
 
 Progress = Callable[[int, int], None]

@@ -43,14 +43,15 @@ def test_a_search_begins_near_the_right_epsilon(
 ) -> None:
     data = digits.first(64)
     attacked = []
-    original = Search._attack
-    monkeypatch.setattr(
-        Search, "_attack", lambda self, images, *at: (attacked.append(len(images)), original(self, images, *at))
-    )
+    original = Search._strike
+
+    def strike(self, images, levels):
+        attacked.append(len(images))
+        return original(self, images, levels)
+
+    monkeypatch.setattr(Search, "_strike", strike)
     Search(twn_digits, data, np.ones(64, bool), replace(PGD, grid=GRID), 0, 0, 64, lambda *at: None).run()
-    assert (
-        sum(attacked) < 3.5 * 64
-    )  # two for the image's own step of the grid, one for the audit, and a few wrong turns
+    assert sum(attacked) < 2.5 * 64  # one where the image stands, one for the audit, and a few wrong turns
 
 
 def test_bfloat16_gradients_find_what_float32_gradients_find(digits: Dataset) -> None:
@@ -70,11 +71,17 @@ def planned(monkeypatch: pytest.MonkeyPatch) -> dict[int, int]:
     def attack(model, x, y, budget, rng):
         for epsilon in (budget.epsilon * 255).round().int().tolist():
             calls[epsilon] = calls.get(epsilon, 0) + 1
-        marks = x[:, :1, :1, :1]
-        return torch.where(marks <= budget.radius + 1e-6, x + budget.radius, x)
+        return x + budget.radius * last_pixel(x)
 
     monkeypatch.setitem(ATTACKS._entries, "planned", attack)
     return calls
+
+
+def last_pixel(x: torch.Tensor) -> torch.Tensor:
+    """1 at the last pixel, 0 elsewhere."""
+    mask = torch.zeros_like(x)
+    mask[:, :, -1, -1] = 1
+    return mask
 
 
 class Watchful(torch.nn.Module):
@@ -85,16 +92,24 @@ class Watchful(torch.nn.Module):
         return torch.stack([0.5 - changed, changed], dim=1)
 
 
-def make(marks: list[int]) -> tuple[Subject, Dataset]:
+class Patient(torch.nn.Module):
+    """Says 0 for an image whose last pixel is darker than its first, and 1 for any other."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        changed = (x[:, 0, -1, -1] - x[:, 0, 0, 0]) * 1000 + 1e-2
+        return torch.stack([-changed, changed], dim=1)
+
+
+def make(marks: list[int], model: torch.nn.Module | None = None) -> tuple[Subject, Dataset]:
     images = np.zeros((len(marks), 1, 4, 4), np.uint8)
     images[:, 0, 0, 0] = marks
     data = Dataset("made", "here", images, np.zeros(len(marks), np.int64), ("still", "moved"))
-    return prepare(zoo.describe(Watchful(), "watchful"), data, torch.device("cpu")), data
+    return prepare(zoo.describe(model or Watchful(), "made"), data, torch.device("cpu")), data
 
 
 def test_each_image_falls_at_its_own_epsilon(planned: dict) -> None:
     marks = [0, 2, 3, 4, 8, 9, 16, 32, 64, 65, 255]
-    subject, data = make(marks)
+    subject, data = make(marks, Patient())
     condition = Condition("attack", "planned", None, grid=GRID)
     progress: list[tuple[int, int]] = []
     found = Search(subject, data, np.ones(11, bool), condition, 0, 0, 64, lambda *at: progress.append(at)).run()
@@ -104,8 +119,21 @@ def test_each_image_falls_at_its_own_epsilon(planned: dict) -> None:
     assert progress[-1][0] == 11
 
 
+def test_a_perturbation_is_scaled_to_the_next_epsilon_before_that_is_attacked(
+    planned: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject, data = make([3, 6, 12] * 4, Patient())
+    condition = Condition("attack", "planned", None, grid=GRID)
+    for guess, attacked, audited in ((0, 1 + 2 + 3, 0), (5, 2 + 2 + 2, 2)):
+        planned.clear()
+        monkeypatch.setattr(Search, "_first_guess", lambda self, guess=guess: np.full(12, guess))
+        found = Search(subject, data, np.ones(12, bool), condition, 0, 0, 64, print).run()
+        assert found.top1.sum(1).tolist() == [12, 8, 4, 0, 0, 0]
+        assert sum(planned.values()) == 4 * (attacked + audited)
+
+
 def test_an_image_that_is_wrong_without_an_attack_is_not_attacked(planned: dict) -> None:
-    subject, data = make([255, 255])
+    subject, data = make([255, 255], Patient())
     found = Search(subject, data, np.array([False, True]), Condition("attack", "planned", 0.1), 0, 0, 64, print).run()
     assert found.top1.tolist() == [[False, True]]
     assert sum(planned.values()) == 1
