@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -19,13 +20,15 @@ from robench.corruptions.apply import corrupt
 from robench.data.base import Dataset
 from robench.models.blocked import Blocked
 from robench.runner import Task, measure
+from robench.search import Search
 from robench.subject import Subject, to_pixels
 
 GRID = tuple(epsilon / 255 for epsilon in (0.25, 0.5, 1, 2, 4, 8))
 STEPS = 20
 BATCH = 1024
 CASCADED = 64
-BLOCKS = ((32, 1), (64, 1), (256, 1), (32, torch.get_num_threads()), (64, torch.get_num_threads()))
+THREADS = torch.get_num_threads()
+BLOCKS = ((32, 1), (64, 1), (256, 1), (8, THREADS), (16, THREADS), (32, THREADS), (64, THREADS))
 
 
 def once(benchmark, run) -> None:
@@ -69,7 +72,16 @@ class TestPgdGrid:
         once(benchmark, lambda: torchattacks_pgd(standard, images, GRID))
 
 
-@pytest.mark.benchmark(group="PGD-20 at 8/255, at_fp_resnet20")
+@pytest.mark.benchmark(group="PGD-20 at six epsilons, at_fp_resnet20")
+class TestPgdGridOnAdversariallyTrained:
+    def test_robench(self, benchmark, adversarial: Subject, images: Dataset) -> None:
+        once(benchmark, lambda: robench_pgd(adversarial, images, GRID))
+
+    def test_torchattacks(self, benchmark, adversarial: Subject, images: Dataset) -> None:
+        once(benchmark, lambda: torchattacks_pgd(adversarial, images, GRID))
+
+
+@pytest.mark.benchmark(group="PGD-20 at 8/255 alone, at_fp_resnet20")
 class TestPgdOnAdversariallyTrained:
     def test_robench(self, benchmark, adversarial: Subject, images: Dataset) -> None:
         once(benchmark, lambda: robench_pgd(adversarial, images, GRID[-1:]))
@@ -87,6 +99,12 @@ class TestTricks:
 
     def test_without_the_search(self, benchmark, standard: Subject, few: Dataset) -> None:
         once(benchmark, lambda: [robench_pgd(standard, few, (level,)) for level in GRID])
+
+    def test_without_scaling_perturbations(
+        self, benchmark, standard: Subject, few: Dataset, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(Search, "_scale", lambda *attempt: None)
+        once(benchmark, lambda: robench_pgd(standard, few, GRID))
 
     def test_gradients_in_float32(self, benchmark, standard: Subject, few: Dataset) -> None:
         float32 = replace(standard, gradients=standard.exact)
@@ -146,6 +164,24 @@ class TestCorruption:
             {"mode": "speckle", "var": amounts["speckle"] ** 2},
         ]
         benchmark(lambda: [random_noise(image, **setting) for setting in settings for image in digits.images[:256]])
+
+    def test_vectorised_in_numpy(self, benchmark, digits: Dataset) -> None:
+        amounts = {name: CORRUPTIONS[name].amounts[2] for name in CORRUPTIONS}
+        rng = np.random.default_rng(0)
+
+        def run() -> list[np.ndarray]:
+            pixels = digits.images[:256] / np.float32(255)
+            normal = partial(rng.standard_normal, pixels.shape, np.float32)
+            chance, share = rng.random(pixels.shape, np.float32), amounts["salt_and_pepper"]
+            noisy = [
+                pixels + np.float32(amounts["gaussian"]) * normal(),
+                rng.poisson(pixels * amounts["poisson"]) / np.float32(amounts["poisson"]),
+                np.where(chance < share / 2, 0, np.where(chance < share, 1, pixels)),
+                pixels * (1 + np.float32(amounts["speckle"]) * normal()),
+            ]
+            return [(np.clip(values, 0, 1) * 255).astype(np.uint8) for values in noisy]
+
+        benchmark(run)
 
 
 @pytest.mark.benchmark(group="random numbers for a batch of 64 images")
@@ -216,8 +252,8 @@ def profile(subject: Subject, images: Dataset, passes: Counter[str], seconds: fl
 ## Where the time goes
 
 PGD-20 at six epsilons, fp_resnet20, {len(images)} images: {seconds:.1f} s. The floor is {floor:.1f} s,
-{floor / seconds:.0%} of it: every pass at the best rate of this machine, over blocks of 32, 64 and 256 images, each on
-one thread or on all.
+{floor / seconds:.0%} of it: every pass at the best rate of this machine, over blocks of 8 to 256 images, each on one
+thread or on all.
 
 | passes | images | best rate, images/s | floor, s |
 | --- | --- | --- | --- |
