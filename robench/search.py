@@ -6,8 +6,8 @@ is open. The second half of that argument trusts the attack at the larger epsilo
 epsilons that were left out, and a flag tells where they disagree.
 
 A perturbation that is scaled to another epsilon is within that budget too. Each one is tried at the next epsilon that
-is open, larger where the image stood and smaller where it fell, for the price of a forward pass; what falls there is
-not attacked there. So a search finds no less than the attack alone.
+is open, for the price of a forward pass; what falls there is not attacked there. So a search finds no less than the
+attack alone. Where an image has fallen, but not when rounded to 8 bits, larger epsilons are tried in the same way.
 """
 
 from collections.abc import Callable, Iterator
@@ -160,13 +160,13 @@ class Search:
         return torch.tensor(self.grid, dtype=like.dtype, device=like.device)[torch.from_numpy(levels)]
 
     def _judge(self, attempt: Attempt) -> Bits:
-        """Which images stand; what fell is written down."""
+        """Which images stand; what fell is written down, and what fell when rounded."""
         images, levels, x, y, result = attempt
         stood, top5 = judge(self.subject.exact, result, y)
         stored = (result * 255).round() / 255
         rounded, _ = judge(self.subject.exact, stored, y)
         fell = images[~stood]
-        self.high[fell] = levels[~stood]
+        self.high[fell] = np.minimum(self.high[fell], levels[~stood])
         self.low[fell] = np.minimum(self.low[fell], levels[~stood] - 1)
         self.top5[levels, images] &= top5
         self.rounded[levels, images] &= rounded
@@ -175,19 +175,29 @@ class Search:
         return stood
 
     def _scale(self, attempt: Attempt, stood: Bits) -> None:
-        """Scale perturbations to the next level, up where an image stood and down where it fell, while they fool."""
-        way = np.where(stood, 1, -1)
-        while True:
-            target = attempt.levels + way
-            is_open = (self.low[attempt.images] < target) & (target < self.high[attempt.images])
-            if not is_open.any():
-                return
-            way, target = way[is_open], target[is_open]
-            images, levels, x, y, result = attempt.of(is_open)
-            ratio = per_image(self._epsilons(target, x) / self._epsilons(levels, x), x)
-            attempt = Attempt(images, target, x, y, (x + ratio * (result - x)).clamp(0, 1))
-            fell = ~self._judge(attempt)
-            way, attempt = way[fell], attempt.of(fell)
+        """Scale perturbations to the levels beside theirs, as long as they fool and something can be learned there."""
+        for way, chosen in ((1, np.full_like(stood, True)), (-1, ~stood)):
+            scaled = attempt.of(chosen)
+            while len(scaled.images):
+                scaled = self._scaled(scaled, way)
+                scaled = scaled.of(~self._judge(scaled))
+
+    def _scaled(self, attempt: Attempt, way: int) -> Attempt:
+        """Perturbations scaled to the level above (1) or below (-1), of images of which something is open there."""
+        target = attempt.levels + way
+        inside = (target >= 0) & (target < len(self.grid))
+        images, levels, x, y, result = attempt.of(inside)
+        target = target[inside]
+        ratio = per_image(self._epsilons(target, x) / self._epsilons(levels, x), x)
+        scaled = Attempt(images, target, x, y, (x + ratio * (result - x)).clamp(0, 1))
+        return scaled.of(self._is_open(images, target))
+
+    def _is_open(self, images: Indices, levels: Indices) -> Bits:
+        """Whether it is unknown if an image falls at a level, or whether its rounded version does, where it falls."""
+        unknown = (self.low[images] < levels) & (levels < self.high[images])
+        above = np.arange(len(self.grid))[:, None] > levels
+        stands_rounded = (self.rounded[:, images] | above).all(axis=0)
+        return unknown | ((levels >= self.high[images]) & stands_rounded)
 
     def _audit(self) -> tuple[str, ...]:
         """Attack a sample of images at an epsilon that was left out below one at which they stood.

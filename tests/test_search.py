@@ -156,3 +156,19 @@ def test_what_only_a_fraction_of_a_grey_level_does_is_undone_by_rounding(monkeyp
     for level, rounded in ((0.4 / 255, True), (0.6 / 255, False)):
         result = measure(Task(subject, data, Condition("attack", "faint", level), 0, 0, 64))
         assert (result.top1.item(), result.rounded.item()) == (False, rounded)
+
+
+def test_a_perturbation_that_rounding_undoes_is_scaled_up_until_it_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    attacked: list[float] = []
+
+    def faint(model, x, y, budget, rng):
+        attacked.extend(budget.epsilon.tolist())
+        return x + budget.radius
+
+    monkeypatch.setitem(ATTACKS._entries, "faint", faint)
+    subject, data = make([10, 20])
+    condition = Condition("attack", "faint", grid=tuple(epsilon / 255 for epsilon in (0.2, 0.4, 0.6, 0.8)))
+    found = Search(subject, data, np.ones(2, bool), condition, 0, 0, 64, print).run()
+    assert not found.top1.any()
+    assert found.rounded.tolist() == [[True, True], [True, True], [False, False], [False, False]]
+    assert len(attacked) == 2
