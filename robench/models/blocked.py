@@ -1,5 +1,7 @@
 """Forward and backward passes whose result for an image does not depend on which images travel with it."""
 
+import atexit
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -12,6 +14,8 @@ T = TypeVar("T")
 BLOCK = {"cpu": 64, "cuda": 512}
 FEW = {"cpu": 8, "cuda": 512}
 """Images in a block for what is done on few of them: less of it is filled up, and more of them are computed at once."""
+FAREWELL = 0.1
+"""Seconds that threads have at the end to let go of what they hold."""
 
 
 class Blocked(nn.Module):
@@ -80,5 +84,10 @@ class Blocked(nn.Module):
 
 @cache
 def _pool(workers: int) -> ThreadPoolExecutor:
-    """Threads that compute on one core each; they live on, because new ones find all memory and caches cold."""
+    """Threads that compute on one core each; they live on, because new ones find all memory and caches cold.
+
+    Python joins them at its end, but torch still drops Python objects of theirs after that, which aborts the process if
+    the interpreter is gone by then. Functions of ``atexit`` run in between: the last one waits.
+    """
+    atexit.register(time.sleep, FAREWELL)
     return ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,))

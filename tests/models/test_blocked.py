@@ -1,3 +1,7 @@
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -51,3 +55,26 @@ def test_exactly_is_the_exact_model_in_blocks_for_few(twn_digits: Subject, digit
     few = rough.exactly()
     assert (few.block, few.exact, few.slack) == (8, None, 0.0)
     torch.testing.assert_close(few(x), twn_digits.exact(x), rtol=1e-4, atol=1e-4)
+
+
+LAST_WORDS = """
+import atexit, threading
+from pathlib import Path
+import torch
+from torch import nn
+from robench.attacks.gradient import look
+from robench.models.blocked import Blocked
+
+tasks = []
+atexit.register(lambda: print([Path(task).exists() for task in tasks]))  # runs last
+model = Blocked(nn.Sequential(nn.Conv2d(3, 8, 3), nn.Flatten(), nn.Linear(8 * 36, 10)), 8, workers=2)
+look(model, torch.rand(64, 3, 8, 8), torch.zeros(64, dtype=torch.long))
+tasks += [f"/proc/self/task/{t.native_id}" for t in threading.enumerate() if t is not threading.main_thread()]
+print([Path(task).exists() for task in tasks])
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs /proc to see threads")
+def test_threads_are_gone_before_the_interpreter_is() -> None:
+    done = subprocess.run([sys.executable, "-c", LAST_WORDS], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["[True, True]", "[False, False]"]
