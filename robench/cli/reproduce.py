@@ -86,8 +86,9 @@ def _trained(name: str, dataset: str, folder: Path, data_dir: Path | None, devic
     from robench.training.recipe import load_recipe
     from robench.training.ship import ship, start
 
-    recipe = load_recipe(f"cifar10/{name}").for_data(dataset, load_data(dataset, "train", data_dir))
-    trainer = start(recipe, folder, data_dir, choose_device(device))
+    data = load_data(dataset, "train", data_dir)
+    recipe = load_recipe(f"cifar10/{name}").for_data(dataset, data)
+    trainer = start(recipe, data, folder, choose_device(device))
     train_with_progress(trainer, folder / "log.jsonl", messages)
     ship(trainer, folder, data_dir)
     return folder

@@ -25,6 +25,7 @@ def train(
 ) -> None:
     """Train a model by a recipe; a stopped run goes on from its last epoch."""
     from robench.cli.progress import train_with_progress
+    from robench.data.load import load as load_data
     from robench.evaluation import choose_device
     from robench.shipping import score
     from robench.training.recipe import load_recipe
@@ -37,7 +38,8 @@ def train(
     if hold_out is not None:
         chosen = replace(chosen, hold_out=hold_out)
     folder = out or Path("runs") / chosen.dataset / chosen.name
-    trainer = start(chosen, folder, data_dir, choose_device(device), twin, compiled=compiled)
+    data = load_data(chosen.dataset, "train", data_dir)
+    trainer = start(chosen, data, folder, choose_device(device), twin, compiled=compiled)
     train_with_progress(trainer, folder / "log.jsonl", messages)
     card = ship(trainer, folder, data_dir)
     results.print(f"{card.name}: {score(card)}\nModel: {folder}", soft_wrap=True, highlight=False)

@@ -8,6 +8,7 @@ import torch
 from robench import shipping
 from robench.core.errors import RobenchError
 from robench.core.types import ModelCard
+from robench.data.base import Dataset
 from robench.data.load import load as load_data
 from robench.models.recalibration import recalibrate
 from robench.quantizers.attach import deploy
@@ -19,8 +20,8 @@ CARD_FIELDS = ("name", "dataset", "architecture", "quantizer", "options", "twin"
 
 def start(
     recipe: Recipe,
+    data: Dataset,
     folder: Path,
-    data_dir: Path | None = None,
     device: torch.device | None = None,
     twin: Path | None = None,
     *,
@@ -30,8 +31,8 @@ def start(
 
     Args:
         recipe: what to train.
+        data: training images.
         folder: where its state, log and result go.
-        data_dir: where the data are.
         device: where to compute; the CPU unless given.
         twin: folder of a run whose recipe differs in the quantizer alone: its full-precision epochs are taken over.
         compiled: compute through torch.compile.
@@ -39,7 +40,6 @@ def start(
     Raises:
         RobenchError: there is another run in a folder than this recipe needs, or no compiler.
     """
-    data = load_data(recipe.dataset, "train", data_dir)
     folder.mkdir(parents=True, exist_ok=True)
     try:
         trainer = Trainer(recipe, data, folder / "checkpoint.pt", device, compiled=compiled)

@@ -63,31 +63,37 @@ def torchattacks_pgd(subject: Subject, images: Dataset, grid: tuple[float, ...])
     return standing
 
 
-@pytest.mark.benchmark(group="PGD-20 at six epsilons, fp_resnet20")
-class TestPgdGrid:
-    def test_robench(self, benchmark, standard: Subject, images: Dataset) -> None:
-        once(benchmark, lambda: robench_pgd(standard, images, GRID))
+class BothSides:
+    """PGD by robench and by torchattacks, on one model over one grid."""
 
-    def test_torchattacks(self, benchmark, standard: Subject, images: Dataset) -> None:
-        once(benchmark, lambda: torchattacks_pgd(standard, images, GRID))
+    model = "standard"
+    grid = GRID
+
+    @pytest.fixture
+    def subject(self, request: pytest.FixtureRequest) -> Subject:
+        return request.getfixturevalue(self.model)
+
+    def test_robench(self, benchmark, subject: Subject, images: Dataset) -> None:
+        once(benchmark, lambda: robench_pgd(subject, images, self.grid))
+
+    def test_torchattacks(self, benchmark, subject: Subject, images: Dataset) -> None:
+        once(benchmark, lambda: torchattacks_pgd(subject, images, self.grid))
+
+
+@pytest.mark.benchmark(group="PGD-20 at six epsilons, fp_resnet20")
+class TestPgdGrid(BothSides):
+    pass
 
 
 @pytest.mark.benchmark(group="PGD-20 at six epsilons, at_fp_resnet20")
-class TestPgdGridOnAdversariallyTrained:
-    def test_robench(self, benchmark, adversarial: Subject, images: Dataset) -> None:
-        once(benchmark, lambda: robench_pgd(adversarial, images, GRID))
-
-    def test_torchattacks(self, benchmark, adversarial: Subject, images: Dataset) -> None:
-        once(benchmark, lambda: torchattacks_pgd(adversarial, images, GRID))
+class TestPgdGridOnAdversariallyTrained(BothSides):
+    model = "adversarial"
 
 
 @pytest.mark.benchmark(group="PGD-20 at 8/255 alone, at_fp_resnet20")
-class TestPgdOnAdversariallyTrained:
-    def test_robench(self, benchmark, adversarial: Subject, images: Dataset) -> None:
-        once(benchmark, lambda: robench_pgd(adversarial, images, GRID[-1:]))
-
-    def test_torchattacks(self, benchmark, adversarial: Subject, images: Dataset) -> None:
-        once(benchmark, lambda: torchattacks_pgd(adversarial, images, GRID[-1:]))
+class TestPgdOnAdversariallyTrained(BothSides):
+    model = "adversarial"
+    grid = GRID[-1:]
 
 
 @pytest.mark.benchmark(group="PGD-20 at six epsilons, fp_resnet20, at most 200 images")

@@ -81,8 +81,8 @@ def test_another_seed_gives_other_weights(recipe: Recipe, data: Dataset, tmp_pat
     assert not torch.equal(first, second)
 
 
-def test_the_shipped_folder_holds_the_trained_model(recipe: Recipe, tmp_path: Path) -> None:
-    trainer = start(replace(recipe, epochs=1), tmp_path)
+def test_the_shipped_folder_holds_the_trained_model(recipe: Recipe, data: Dataset, tmp_path: Path) -> None:
+    trainer = start(replace(recipe, epochs=1), data, tmp_path)
     trainer.run(lambda epoch: None)
     card = ship(trainer, tmp_path)
     loaded = zoo.load(str(tmp_path), "digits", 10)
@@ -93,11 +93,11 @@ def test_the_shipped_folder_holds_the_trained_model(recipe: Recipe, tmp_path: Pa
         torch.testing.assert_close(loaded.module(x), trainer.model.eval()(x), rtol=1e-4, atol=1e-4)
 
 
-def test_a_folder_of_another_recipe_is_refused(recipe: Recipe, tmp_path: Path) -> None:
-    trainer = start(replace(recipe, epochs=1), tmp_path, None)
+def test_a_folder_of_another_recipe_is_refused(recipe: Recipe, data: Dataset, tmp_path: Path) -> None:
+    trainer = start(replace(recipe, epochs=1), data, tmp_path)
     trainer.run(lambda epoch: None)
     with pytest.raises(RobenchError, match="holds a run of another recipe"):
-        start(recipe, tmp_path, None)
+        start(recipe, data, tmp_path)
 
 
 def test_twins_differ_in_the_quantizer_alone_and_in_what_a_clip_needs() -> None:
