@@ -1,13 +1,12 @@
 """Auto-PGD (Croce and Hein 2020, arXiv:2003.01690): a step size that follows the progress of the loss."""
 
-from functools import partial
-
 import torch
 from torch import nn
 
 from robench.attacks import Budget, ImageStreams, register
-from robench.attacks.gradient import careful, in_turn, look, per_image, project, size, steepest
+from robench.attacks.gradient import Strongest, careful, look, per_image, project, size, steepest
 from robench.attacks.losses import Loss, dlr_targeted, named
+from robench.models.blocked import at_once
 
 MOMENTUM = 0.75
 
@@ -50,20 +49,23 @@ def apgd_targeted(
 ) -> torch.Tensor:
     """APGD-T: the targeted DLR loss towards each of the likeliest other classes in turn, on the images that stand.
 
+    Where few images are left, several classes are tried at once; of those that fool the first in turn counts.
+
     Args:
         steps, rho: as for apgd.
         targets: how many classes.
     """
     with torch.inference_mode():
         classes = model(x).scatter(1, y[:, None], -torch.inf).argsort(1, descending=True)
-
-    def towards(rank: int, active: torch.Tensor) -> torch.Tensor:
-        labels = (y[active], classes[active, rank].clone())
-        start = rng.uniform(x)[active]
-        return ascend(model, x[active], labels, budget.of(active), start, dlr_targeted, steps, rho)
-
-    ranks = range(min(targets, classes.shape[1] - 1))
-    return in_turn(model, x, y, [partial(towards, rank) for rank in ranks])
+    strongest, rank, count = Strongest(model, x, y), 0, min(targets, classes.shape[1] - 1)
+    while rank < count and len(active := strongest.standing()):
+        ranks = range(rank, min(rank + at_once(model, len(active)), count))
+        many = active.repeat(len(ranks))
+        labels = (y[many], classes[active][:, ranks].T.flatten())
+        start = torch.cat([rng.of(active).uniform(x) for _ in ranks])
+        strongest.offer(active, ascend(model, x[many], labels, budget.of(many), start, dlr_targeted, steps, rho))
+        rank = ranks.stop
+    return strongest.result
 
 
 def windows(steps: int) -> list[int]:

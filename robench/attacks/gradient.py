@@ -110,28 +110,28 @@ def careful(attack: Attack) -> Attack:
     return run
 
 
-def in_turn(
-    model: nn.Module, x: torch.Tensor, y: torch.Tensor, attempts: Iterable[Callable[[torch.Tensor], torch.Tensor]]
-) -> torch.Tensor:
-    """Try attacks one after the other, each from the clean image, on the images that none has fooled yet.
+class Strongest:
+    """For each image the attempt of the largest exact margin, up to the first that fools; the clean image before any.
 
-    Args:
-        attempts: each takes the indices of the images that still stand and gives their perturbed images.
-
-    Returns:
-        For each image the attempt of the largest margin.
+    Attributes:
+        result: those images, [N, C, H, W].
+        best: their margins [N].
     """
-    result, best = x.clone(), torch.full_like(y, -torch.inf, dtype=x.dtype)
-    active = torch.arange(len(x), device=x.device)
-    for attempt in attempts:
-        tried = attempt(active)
-        value = exact_margin(model, tried, y[active])
-        better = value > best[active]
-        result[active[better]], best[active[better]] = tried[better], value[better]
-        active = active[~(value > 0)]
-        if not len(active):
-            break
-    return result
+
+    def __init__(self, model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> None:
+        self.model, self.y = model, y
+        self.result, self.best = x.clone(), torch.full_like(y, -torch.inf, dtype=x.dtype)
+
+    def standing(self) -> torch.Tensor:
+        """The indices of the images that no attempt has fooled."""
+        return (~(self.best > 0)).nonzero()[:, 0]
+
+    def offer(self, chosen: torch.Tensor, tried: torch.Tensor) -> None:
+        """Attempts at some images in turn: ``chosen`` are indices [M], ``tried`` is [attempts * M, C, H, W]."""
+        value = exact_margin(self.model, tried, self.y[chosen].repeat(len(tried) // len(chosen)))
+        for images, margins in zip(tried.split(len(chosen)), value.split(len(chosen)), strict=True):
+            better = (margins > self.best[chosen]) & ~(self.best[chosen] > 0)
+            self.result[chosen[better]], self.best[chosen[better]] = images[better], margins[better]
 
 
 def cascade(
@@ -142,12 +142,14 @@ def cascade(
     rng: ImageStreams,
     attacks: Iterable[Attack],
 ) -> torch.Tensor:
-    """Whole attacks in turn, each with the same budget and streams."""
-
-    def run(attack: Attack, active: torch.Tensor) -> torch.Tensor:
-        return attack(model, x[active], y[active], budget.of(active), rng.of(active))
-
-    return in_turn(model, x, y, [partial(run, attack) for attack in attacks])
+    """Whole attacks in turn, each from the clean image on what still stands, with the same budget and streams."""
+    strongest = Strongest(model, x, y)
+    for attack in attacks:
+        active = strongest.standing()
+        if not len(active):
+            break
+        strongest.offer(active, attack(model, x[active], y[active], budget.of(active), rng.of(active)))
+    return strongest.result
 
 
 def per_image(values: torch.Tensor, like: torch.Tensor) -> torch.Tensor:

@@ -14,6 +14,8 @@ T = TypeVar("T")
 BLOCK = {"cpu": 64, "cuda": 512}
 FEW = {"cpu": 8, "cuda": 512}
 """Images in a block for what is done on few of them: less of it is filled up, and more of them are computed at once."""
+FULL = {"cpu": 128, "cuda": 512}
+"""Images that keep all cores busy."""
 FAREWELL = 0.1
 """Seconds that threads have at the end to let go of what they hold."""
 
@@ -80,6 +82,11 @@ class Blocked(nn.Module):
             x = torch.cat([x, x.new_zeros(self.block - count, *x.shape[1:])])
         logits: torch.Tensor = self.model(x.contiguous(memory_format=torch.channels_last))
         return logits[:count]
+
+
+def at_once(model: nn.Module, count: int) -> int:
+    """How many passes over each of ``count`` images take little longer than one; 1 for a model that has no blocks."""
+    return max(FULL[model.device.type] // count, 1) if isinstance(model, Blocked) else 1
 
 
 @cache

@@ -3,7 +3,7 @@
 import torch
 
 from robench.quantizers import register
-from robench.quantizers.base import LowBit, Quantizer, glorot_bound
+from robench.quantizers.base import LowBit, Quantizer
 
 
 def sign(weight: torch.Tensor) -> torch.Tensor:
@@ -13,18 +13,18 @@ def sign(weight: torch.Tensor) -> torch.Tensor:
 
 @register("bc")
 class BinaryConnect(Quantizer):
-    """w = H sgn(W), one constant H a layer; straight-through; W is clipped to [-H, H] after each step.
+    """w = sgn(W), straight-through; W is clipped to [-1, 1] after each step.
 
-    H is the layer's Glorot bound, sqrt(1.5 / (fan_in + fan_out)), as in the authors' code: with batch norm behind
-    the layer its size does not change the function, only how fast signs flip.
+    With batch norm behind the layer the size of w does not change the function, and that of the clip decides how fast
+    signs flip: the paper's 1 suits weights of that order, such as orthogonalised steps (Muon) leave.
     """
 
     bits = 1
 
     def __init__(self, weight: torch.Tensor) -> None:
         super().__init__(weight)
-        self.bound = glorot_bound(weight)
+        self.bound = 1.0
 
     def lowbit(self, latent: torch.Tensor) -> LowBit:
-        """Codes sgn(W), scale H [1, 1]."""
-        return LowBit(sign(latent), torch.full((1, 1), self.bound), self.bits)
+        """Codes sgn(W), scale 1 [1, 1]."""
+        return LowBit(sign(latent), torch.ones(1, 1), self.bits)

@@ -5,6 +5,7 @@ from robench.attacks.apgd import windows
 from robench.attacks.apply import perturb
 from robench.core.types import Condition
 from robench.data.base import Dataset
+from robench.models.blocked import FULL
 from robench.subject import Subject, to_pixels
 
 EPSILON = 16 / 255
@@ -38,6 +39,19 @@ def test_targets_help(fp_digits: Subject, batch) -> None:
     one, nine = (standing(fp_digits, batch, "apgd_targeted", steps=10, targets=n) for n in (1, 9))
     assert not (nine & ~one).any()
     assert nine.sum() <= one.sum()
+
+
+def test_targets_tried_at_once_give_what_one_after_the_other_gives(
+    fp_digits: Subject, batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = batch[0][:9], batch[1][:9]
+    condition = Condition("attack", "apgd_targeted", EPSILON, (("steps", 8), ("targets", 5)))
+    results = []
+    for full in (1, 20, 64):
+        monkeypatch.setitem(FULL, "cpu", full)
+        results.append(perturb(fp_digits.gradients, *few, condition, seed=0))
+    assert torch.equal(results[0], results[1])
+    assert torch.equal(results[0], results[2])
 
 
 def test_the_cascade_leaves_no_more_than_each_of_its_parts(fp_digits: Subject, batch) -> None:

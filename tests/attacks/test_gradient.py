@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from robench.attacks import Budget, ImageStreams
-from robench.attacks.gradient import careful, exact_margin, fooled, in_turn, undecided
+from robench.attacks.gradient import Strongest, careful, cascade, exact_margin, fooled, undecided
 from robench.models.blocked import Blocked
 
 
@@ -29,18 +29,33 @@ def rough(error: float) -> Blocked:
     return Blocked(Logits(error, slack=0.1), 8, exact=Blocked(Logits(), 8))
 
 
-def test_each_image_keeps_its_best_attempt_and_is_left_alone_when_it_fell() -> None:
-    x, y = images(0.0, 0.0, 0.0), torch.zeros(3, dtype=torch.long)
-    results = iter([images(0.6, 0.4, 0.1), images(0.3, 0.2), images(0.7, 0.45)])
+def test_each_image_keeps_its_strongest_attempt_up_to_the_first_that_fools() -> None:
+    strongest = Strongest(Logits(), images(0.0, 0.0, 0.0), torch.zeros(3, dtype=torch.long))
+    strongest.offer(strongest.standing(), images(0.6, 0.4, 0.1))
+    assert strongest.standing().tolist() == [1, 2]
+    strongest.offer(strongest.standing(), torch.cat([images(0.3, 0.2), images(0.7, 0.45), images(0.8, 0.3)]))
+    torch.testing.assert_close(strongest.result.mean((1, 2, 3)), torch.tensor([0.6, 0.7, 0.45]))
+    assert strongest.standing().tolist() == [2]
+
+
+def test_an_image_whose_margin_is_no_number_stands_as_it_was() -> None:
+    strongest = Strongest(Logits(), images(0.2), torch.zeros(1, dtype=torch.long))
+    strongest.offer(strongest.standing(), images(float("nan")))
+    torch.testing.assert_close(strongest.result, images(0.2))
+    assert strongest.standing().tolist() == [0]
+
+
+def test_a_cascade_leaves_alone_what_fell() -> None:
     asked = []
 
-    def attempt(active: torch.Tensor) -> torch.Tensor:
-        asked.append(active.tolist())
-        return next(results)
+    def attack(model: Logits, x: torch.Tensor, y: torch.Tensor, budget: Budget, rng: ImageStreams) -> torch.Tensor:
+        asked.append(x.mean((1, 2, 3)).round(decimals=3).tolist())
+        return x + budget.radius
 
-    result = in_turn(Logits(), x, y, [attempt, attempt, attempt])
-    assert asked == [[0, 1, 2], [1, 2], [1, 2]]
-    torch.testing.assert_close(result.mean((1, 2, 3)), torch.tensor([0.6, 0.7, 0.45]))
+    x, y = images(0.0, 0.3, 0.45), torch.zeros(3, dtype=torch.long)
+    streams = ImageStreams([np.random.default_rng(0)] * 3)
+    cascade(Logits(), x, y, Budget("linf", torch.tensor([0.1, 0.3, 0.1])), streams, [attack] * 2)
+    assert asked == [[pytest.approx(0), pytest.approx(0.3), pytest.approx(0.45)], [pytest.approx(0)]]
 
 
 def test_what_fell_is_decided_exactly() -> None:

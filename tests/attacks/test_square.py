@@ -5,6 +5,9 @@ from robench.attacks.apply import perturb
 from robench.attacks.square import _squares, share_left
 from robench.core.errors import RobenchError
 from robench.core.types import Condition
+from robench.data.base import Dataset
+from robench.models.blocked import FULL
+from robench.subject import Subject, to_pixels
 
 
 class Bright(torch.nn.Module):
@@ -17,12 +20,12 @@ class Bright(torch.nn.Module):
 
 def test_squares_are_squares_of_one_sign_a_channel() -> None:
     numbers = torch.tensor([[0.0, 0.999, 0.2, 0.7], [0.5, 0.0, 0.9, 0.9]])
-    change = _squares(numbers, 3, 8, 8)
+    change = _squares(numbers, torch.tensor([3, 2]), 8, 8)
     assert change.shape == (2, 2, 8, 8)
     assert change[0, 0, :3, 5:].eq(1).all()
     assert change[0, 1, :3, 5:].eq(-1).all()
-    assert change[1, :, 3:6, :3].eq(-1).all()
-    assert change.abs().sum((2, 3)).eq(9).all()
+    assert change[1, :, 3:5, :2].eq(-1).all()
+    assert change.abs().sum((2, 3)).tolist() == [[9, 9], [4, 4]]
 
 
 def test_the_schedule_is_the_papers() -> None:
@@ -37,6 +40,21 @@ def test_it_finds_its_way_without_gradients() -> None:
     assert (Bright()(standing).argmax(1) == 0).all()
     alone = perturb(Bright(), x[2:3], y[2:3], Condition("attack", "square", 0.1, (("queries", 300),)), 0, 0, [2])
     assert torch.equal(alone, fallen[2:3])
+
+
+@pytest.mark.parametrize("queries", [1, 7, 60])
+def test_squares_tried_at_once_give_what_one_after_the_other_gives(
+    queries: int, twn_digits: Subject, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x, y = to_pixels(digits.images[:5], torch.device("cpu")), torch.from_numpy(digits.labels[:5])
+    attack = Condition("attack", "square", 8 / 255, (("queries", queries),))
+    results = []
+    for full in (1, 17, 64):
+        monkeypatch.setitem(FULL, "cpu", full)
+        results.append(perturb(twn_digits.exact, x, y, attack, seed=0))
+    assert not torch.equal(results[0], x)
+    assert torch.equal(results[0], results[1])
+    assert torch.equal(results[0], results[2])
 
 
 def test_it_knows_linf_alone() -> None:

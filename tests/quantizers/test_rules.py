@@ -21,15 +21,16 @@ def test_bwn_is_the_sign_times_the_mean_of_each_filter(latent: torch.Tensor) -> 
         torch.testing.assert_close(row, expected.sign() * expected.abs().mean())
 
 
-def test_bc_is_the_sign_times_the_glorot_bound(latent: torch.Tensor) -> None:
-    weight = QUANTIZERS["bc"](latent)(latent)
-    torch.testing.assert_close(weight, latent.sign() * (1.5 / (9 * 12)) ** 0.5)
+def test_bc_is_the_sign(latent: torch.Tensor) -> None:
+    torch.testing.assert_close(QUANTIZERS["bc"](latent)(latent), latent.sign())
 
 
-def test_bc_clips_the_latent_weight(latent: torch.Tensor) -> None:
-    rule = QUANTIZERS["bc"](latent)
-    rule.after_step(latent)
-    assert latent.detach().abs().max() == pytest.approx((1.5 / (9 * 12)) ** 0.5)
+def test_bc_clips_the_latent_weight_to_what_is_binary(latent: torch.Tensor) -> None:
+    expected = (20 * latent.detach()).clamp(-1, 1)
+    stretched = (20 * latent).detach()
+    QUANTIZERS["bc"](latent).after_step(stretched)
+    assert torch.equal(stretched, expected)
+    assert stretched.abs().max() == 1
 
 
 def test_twn_follows_the_threshold_and_the_mean_above_it(latent: torch.Tensor) -> None:
