@@ -67,9 +67,13 @@ def fooled(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 
 def exact_margin(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """The margin [N] by a forward pass that is exact where the model has an exact one; positive for a wrong image."""
-    exact = model.exact if isinstance(model, Blocked) else None
     with torch.inference_mode():
-        return margin((exact or model)(x), y).clone()
+        return margin(without_rounding(model)(x), y).clone()
+
+
+def without_rounding(model: nn.Module) -> nn.Module:
+    """The exact form of a model of low precision, else the model as it is."""
+    return (model.exact or model) if isinstance(model, Blocked) else model
 
 
 def undecided(model: Blocked, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

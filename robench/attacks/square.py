@@ -4,10 +4,10 @@ import torch
 from torch import nn
 
 from robench.attacks import Budget, ImageStreams, register
-from robench.attacks.gradient import per_image, project
+from robench.attacks.gradient import project, without_rounding
 from robench.attacks.losses import margin
 from robench.core.errors import RobenchError
-from robench.models.blocked import Blocked, at_once
+from robench.models.blocked import at_once
 
 HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 
@@ -28,8 +28,7 @@ def square(
     Most squares are rejected, so where few images are left, the next ones of each are tried at once; what comes after
     the first that is kept is tried again from there. So the result is that of one square after the other.
 
-    A model of low precision is asked in its exact form: without gradients, that is as fast on the few images that most
-    attacks leave.
+    A model of low precision is asked in its exact form, without which many squares that raise the margin are missed.
 
     Args:
         queries: forward passes for an image that does not fall; an image stops at its first wrong prediction.
@@ -40,7 +39,7 @@ def square(
     """
     if budget.norm != "linf":
         raise RobenchError("the square attack is made for Linf; leave out norm.")
-    model = model.exactly() if isinstance(model, Blocked) else model
+    model = without_rounding(model)
     channels, height, width = x.shape[1:]
     stripes = (rng.table(channels, width, x) < 0.5).to(x)[:, :, None, :] * 2 - 1
     result = project(x + budget.radius * stripes, x, budget)
