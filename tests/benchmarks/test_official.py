@@ -34,7 +34,7 @@ def test_official_attacks_fool_no_more_than_half_a_point(
     network = subject.model.model
     official = AutoAttack(network, norm="Linf", eps=epsilon, seed=0, version="standard")
     with torch.enable_grad():
-        result = official.run_standard_evaluation(x, y, batch_size=len(x))
+        result, _ = official.run_standard_evaluation(x, y, batch_size=len(x))
         _, perturbed, _ = LinfPGD(steps=40)(PyTorchModel(network, (0, 1)), x, y, epsilons=epsilon)
     left = [int(judge(subject.model, tried, y)[0].sum()) for tried in (result, perturbed)]
     benchmark.extra_info["found"] = {"robench_aa": len(chosen), "official": left[0], "foolbox PGD-40": left[1]}
