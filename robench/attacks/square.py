@@ -45,7 +45,8 @@ def square(
     result = project(x + budget.radius * stripes, x, budget)
     best = _look(model, result, y)
     draws = rng.table(queries, 2 + channels, x)
-    sides = torch.tensor([_side(share * share_left(query), height, width) for query in range(queries)])
+    sides = [_side(share * share_left(query), height, width) for query in range(queries)]
+    side = torch.tensor(sides, device=x.device)
     asked = torch.zeros_like(y)
     while len(active := (~(best > 0) & (asked < queries)).nonzero()[:, 0]):
         ahead = at_once(model, len(active))
@@ -54,7 +55,7 @@ def square(
         over = query >= queries
         query = query.clamp(max=queries - 1)
         within = budget.of(many)
-        change = _squares(draws[many, query], sides.to(x.device)[query], height, width) * 2 * within.radius
+        change = _squares(draws[many, query], side[query], height, width) * 2 * within.radius
         tried = project(result[many] + change, x[many], within)
         value = _look(model, tried, y[many]).masked_fill(over, -torch.inf).view(-1, ahead)
         missed = (~(value > best[active, None])).cumprod(1).sum(1)
