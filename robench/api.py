@@ -39,6 +39,7 @@ class Request:
     checkpoint: Path | None = None
     device: str = "auto"
     gradients: str = "auto"
+    patient: bool = False
     store: Path | None = None
 
 
@@ -96,7 +97,7 @@ def open_run(request: Request, notify: Callable[[str], None]) -> Iterator[Run]:
         if twin is not None:
             twins[model] = twin
             everyone += [] if twin in everyone else [twin]
-    subjects = {model: prepare(model, data, device, precision) for model in everyone}
+    subjects = {model: prepare(model, data, device, precision, request.patient) for model in everyone}
     store = Store(request.store)
     try:
         evaluation = Evaluation(tuple(subjects.values()), data, suite, store, request.batch_size, calibration)
@@ -160,6 +161,7 @@ def evaluate(
     data_dir: str | Path | None = None,
     device: str = "auto",
     gradients: str = "auto",
+    patient: bool = False,
     store: str | Path | None = None,
 ) -> ResultCard:
     """Measure one model under a suite.
@@ -175,6 +177,7 @@ def evaluate(
         data_dir: where CIFAR-10 is.
         device: auto, cpu or cuda.
         gradients: precision in which attacks take gradients: auto, bfloat16 or float32; verdicts are always in float32.
+        patient: attacks take all of their steps, also on images that are out of their reach.
         store: an SQLite file that remembers measurements; without it nothing is kept.
 
     Returns:
@@ -195,6 +198,7 @@ def evaluate(
         data_dir=Path(data_dir) if data_dir else None,
         device=device,
         gradients=gradients,
+        patient=patient,
         store=Path(store) if store else None,
     )
     with open_run(request, lambda notice: None) as run:

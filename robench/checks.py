@@ -1,14 +1,17 @@
 """Is this robustness real? Flags that stand beside a score."""
 
 import torch
+from torch import nn
 
 from robench.attacks.gradient import look
+from robench.attacks.losses import margin
 from robench.core.errors import RobenchError
 from robench.models.blocked import Blocked
 from robench.models.surrogate import Surrogate
 
 TOLERANCE = 1e-3
 TOLERATED = 0.05
+STEP = 0.25 / 255
 
 
 def of_clean_accuracy(correct: int, total: int, classes: int) -> tuple[str, ...]:
@@ -36,11 +39,41 @@ def of_gradients(model: Blocked, x: torch.Tensor, y: torch.Tensor) -> tuple[str,
     return (f"zero gradients: on {share:.0%} of {len(x)} images the gradient is zero or not finite",)
 
 
-def of_surrogates(model: Blocked) -> tuple[str, ...]:
-    """Say where attacks differentiate another function than the model's. ``model``: what they differentiate."""
-    if not isinstance(model.model, Surrogate):
-        return ()
-    return ("surrogate gradients: the model rounds or takes signs, and attacks went around that step (BPDA)",)
+def predictable(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> bool:
+    """Whether the margin's gradient tells, to within a half, how a small step along its sign changes the margin.
+
+    A model that rounds, takes signs or draws random numbers fails, whatever gradient it passes.
+
+    Args:
+        model: the model in float32.
+        x, y: a few images in [0, 1] and their labels; no more than 5% of them may fail.
+    """
+    try:
+        gradient = look(model, x, y, margin).gradient
+    except (RobenchError, RuntimeError):
+        return False
+    step = STEP * gradient.sign()
+    with torch.inference_mode():
+        change = margin(model(x + step), y) - margin(model(x - step), y)
+    expected = 2 * STEP * gradient.flatten(1).abs().sum(1)
+    near = (change / expected - 1).abs() < 0.5
+    return float(near.float().mean()) >= 1 - TOLERATED
+
+
+def of_surrogates(model: Blocked, predictable: bool) -> tuple[str, ...]:
+    """Say where a gradient is not the function's own.
+
+    Args:
+        model: what attacks differentiate.
+        predictable: whether its gradient tells how it changes.
+    """
+    if isinstance(model.model, Surrogate):
+        return ("surrogate gradients: the model rounds or takes signs, and attacks went around that step (BPDA)",)
+    if not predictable:
+        return (
+            "unpredictable: the gradient does not tell how the margin changes (rounding, signs, randomness inside)",
+        )
+    return ()
 
 
 def of_predictions(model: Blocked, x: torch.Tensor) -> tuple[str, ...]:

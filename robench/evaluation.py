@@ -12,7 +12,8 @@ from pathlib import Path
 
 import torch
 
-from robench import zoo
+from robench import checks, zoo
+from robench.attacks.gradient import without_rounding
 from robench.core.errors import RobenchError
 from robench.core.types import Condition, DataCard, Measurement, ResultCard, Suite
 from robench.data.base import Dataset
@@ -21,7 +22,7 @@ from robench.models.blocked import Blocked
 from robench.models.folding import Folded, agrees, fold_batch_norm
 from robench.models.precision import BFloat16, computes_bfloat16
 from robench.models.surrogate import straight_through
-from robench.runner import PROTOCOL, Progress, Task, measure, recalibrates
+from robench.runner import PROTOCOLS, Progress, Task, measure, recalibrates
 from robench.store import Scope, Store
 from robench.subject import Subject, to_pixels
 
@@ -67,7 +68,13 @@ def choose_precision(name: str, device: torch.device) -> str:
     return name
 
 
-def prepare(loaded: zoo.LoadedModel, data: Dataset, device: torch.device, gradients: str = "float32") -> Subject:
+def prepare(
+    loaded: zoo.LoadedModel,
+    data: Dataset,
+    device: torch.device,
+    gradients: str = "float32",
+    patient: bool = False,
+) -> Subject:
     """Put a model on its device and try it on the first images.
 
     Args:
@@ -75,6 +82,7 @@ def prepare(loaded: zoo.LoadedModel, data: Dataset, device: torch.device, gradie
         data: its first images are tried.
         device: where it computes.
         gradients: precision of the gradients that attacks take, bfloat16 or float32.
+        patient: attacks take all of their steps, also on images that are out of reach.
 
     Raises:
         RobenchError: it does not take these images, or its output is no [N, classes] of finite logits.
@@ -95,10 +103,12 @@ def prepare(loaded: zoo.LoadedModel, data: Dataset, device: torch.device, gradie
     if not logits.isfinite().all():
         raise RobenchError(f"{name} gives logits that are not finite on clean images; check its weights.")
     guesses = hashlib.sha256(logits.argmax(1).cpu().numpy().tobytes()).hexdigest()
-    fingerprint = f"{zoo.parameters_sha256(loaded.module)}:{guesses}:{PROTOCOL}:{gradients}"
+    fingerprint = f"{zoo.parameters_sha256(loaded.module)}:{guesses}:{gradients}" + (":patient" if patient else "")
     exact = _folded(model, x)
     fast = _with_gradients(exact, x, gradients)
-    return Subject(loaded.card, model, exact, fast, loaded.lowbit, fingerprint)
+    predictable = checks.predictable(without_rounding(fast), x, torch.from_numpy(data.labels[:PROBE]).to(device))
+    exact.patient = fast.patient = patient or not predictable
+    return Subject(loaded.card, model, exact, fast, predictable, loaded.lowbit, fingerprint)
 
 
 def _with_gradients(exact: Blocked, x: torch.Tensor, precision: str) -> Blocked:
@@ -161,7 +171,8 @@ class Evaluation:
         data = self.data.fingerprint
         if self.calibration is not None and recalibrates(task.condition):
             data += f"+{self.calibration.fingerprint}"
-        return Scope(task.subject.fingerprint, data, self.suite.seed)
+        model = f"{PROTOCOLS[task.condition.kind]}:{task.subject.fingerprint}"
+        return Scope(model, data, self.suite.seed)
 
     def stored(self, task: Task) -> Measurement | None:
         """What an earlier run measured, or None."""

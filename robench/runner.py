@@ -22,8 +22,8 @@ from robench.models.recalibration import recalibrated
 from robench.search import Fallen, Search
 from robench.subject import Subject, judge, to_pixels
 
-PROTOCOL = 5
-"""Raised whenever a condition would give other counts than before: measurements of another protocol are not used."""
+PROTOCOLS = {"clean": 5, "corruption": 5, "attack": 6, "distortion": 5}
+"""By kind, raised whenever a condition would give other counts than before: what is stored of another is not used."""
 
 Progress = Callable[[int, int], None]
 CHECKED = 64
@@ -134,7 +134,7 @@ def _gradient_flags(task: Task) -> tuple[str, ...]:
     def run() -> tuple[str, ...]:
         x = to_pixels(task.data.images[:CHECKED], task.subject.model.device)
         flags = checks.of_gradients(task.subject.exact, x, torch.from_numpy(task.data.labels[:CHECKED]).to(x.device))
-        return flags + checks.of_surrogates(task.subject.gradients)
+        return flags + checks.of_surrogates(task.subject.gradients, task.subject.predictable)
 
     return task.subject.remembered((task.data, "gradient flags"), run)
 

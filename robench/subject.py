@@ -1,6 +1,7 @@
 """A model as it is measured, and the verdict on images."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -25,6 +26,7 @@ class Subject:
         model: pixels in [0, 1] -> logits, in blocks, as it was loaded.
         exact: the same function in float32, with batch norm folded where that can be; every verdict is its own.
         gradients: the same again, perhaps in bfloat16; attacks take their gradients from it.
+        predictable: the gradient tells how the margin changes (see ``checks.predictable``).
         lowbit: names of the layers whose weights are deployed in low bits.
         fingerprint: of its weights, predictions and precision; decides whether a stored measurement is its own.
         memory: what several measurements share, such as which images are right without an attack.
@@ -34,6 +36,7 @@ class Subject:
     model: Blocked
     exact: Blocked
     gradients: Blocked
+    predictable: bool
     lowbit: frozenset[str]
     fingerprint: str
     memory: dict[Hashable, Any] = field(default_factory=dict, repr=False)
@@ -43,6 +46,16 @@ class Subject:
         if key not in self.memory:
             self.memory[key] = compute()
         return self.memory[key]
+
+    @contextmanager
+    def patiently(self) -> Iterator[None]:
+        """As long as the block lasts, attacks take all of their steps."""
+        before = self.exact.patient
+        self.exact.patient = self.gradients.patient = True
+        try:
+            yield
+        finally:
+            self.exact.patient = self.gradients.patient = before
 
 
 def judge(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> tuple[Bits, Bits]:

@@ -184,6 +184,16 @@ def test_another_models_measurements_are_never_taken(digits: Dataset) -> None:
     assert isinstance(subjects[0].model, Blocked)
 
 
+def test_a_patient_run_is_kept_apart(digits: Dataset) -> None:
+    hasty, patient = (
+        prepare(zoo.load("fp_resnet20", "digits", 10), digits, torch.device("cpu"), patient=choice)
+        for choice in (False, True)
+    )
+    assert (hasty.exact.patient, hasty.gradients.patient) == (False, False)
+    assert (patient.exact.patient, patient.gradients.patient) == (True, True)
+    assert hasty.fingerprint != patient.fingerprint
+
+
 class Float32Only(torch.nn.Module):
     """Fails under bfloat16 autocast, as models with hand-written kernels do."""
 

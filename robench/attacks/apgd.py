@@ -6,9 +6,12 @@ from torch import nn
 from robench.attacks import Budget, ImageStreams, register
 from robench.attacks.gradient import Strongest, careful, look, per_image, project, size, steepest
 from robench.attacks.losses import Loss, dlr_targeted, named
+from robench.attacks.outlook import Outlook
 from robench.models.blocked import at_once
 
 MOMENTUM = 0.75
+WINDOW = 10
+"""Steps in which an image's outlook is judged (see Outlook)."""
 
 
 @register("apgd")
@@ -87,7 +90,7 @@ def ascend(
     steps: int,
     rho: float,
 ) -> torch.Tensor:
-    """Maximise ``loss`` within the budget; each image stops at its first iterate that is surely wrong.
+    """Maximise ``loss`` within the budget; each image stops where it is surely wrong, or out of reach.
 
     Args:
         labels: (y,) or, for a targeted loss, (y, target), each [N].
@@ -99,17 +102,20 @@ def ascend(
     unit = noise / per_image(size(noise, budget.norm).clamp(min=1e-12), noise)
     result = project(x + budget.radius * unit, x, budget)
     climb = _Climb(model, x, labels, budget, result.clone(), loss)
-    active = torch.arange(len(x), device=x.device)
+    active, done = torch.arange(len(x), device=x.device), 0
+    outlook = Outlook(model, labels[0], steps, WINDOW)
     for window in windows(steps):
         for _ in range(window):
-            result[active[climb.fallen]] = climb.current[climb.fallen]
-            active = active[~climb.fallen]
+            over = climb.fallen | outlook.hopeless(active, climb.margin, done)
+            result[active[over]] = climb.found()[over]
+            active = active[~over]
             if not len(active):
                 return result
-            climb.keep(~climb.fallen)
+            climb.keep(~over)
             climb.step()
+            done += 1
         climb.adapt(window, rho)
-    result[active] = torch.where(per_image(climb.fallen, x), climb.current, climb.best)
+    result[active] = climb.found()
     return result
 
 
@@ -138,7 +144,8 @@ class _Climb:
 
     def _look(self) -> None:
         y, *targets = self.labels
-        self.gradient, self.value, self.fallen = look(self.model, self.current, y, self.loss, *targets)
+        point = look(self.model, self.current, y, self.loss, *targets)
+        self.gradient, self.value, self.margin, self.fallen = point
 
     def keep(self, chosen: torch.Tensor) -> None:
         """Forget the images that are not ``chosen`` [N]."""
@@ -149,6 +156,10 @@ class _Climb:
                 setattr(self, name, state[chosen])
         self.labels = tuple(label[chosen] for label in self.labels)
         self.budget = self.budget.of(chosen)
+
+    def found(self) -> torch.Tensor:
+        """Of images that fell the current point, of the others their best."""
+        return torch.where(per_image(self.fallen, self.x), self.current, self.best)
 
     def step(self) -> None:
         """One step with momentum (none in the first), and a look at where it led."""

@@ -15,10 +15,17 @@ from robench.models.blocked import Blocked
 
 
 class Point(NamedTuple):
-    """What a model says of images: gradient [N, C, H, W] and value [N] of the loss, and which are surely wrong [N]."""
+    """What a model says of images.
+
+    Attributes:
+        gradient, loss: of the loss, [N, C, H, W] and [N].
+        margin: positive for a wrong image [N].
+        fallen: which images are surely wrong [N].
+    """
 
     gradient: torch.Tensor
     loss: torch.Tensor
+    margin: torch.Tensor
     fallen: torch.Tensor
 
 
@@ -51,7 +58,8 @@ def _look(
             raise RobenchError("the model passes no gradient to its input, so gradient attacks cannot run on it.")
         values = loss(logits, y, *targets)
         (gradient,) = torch.autograd.grad(values.sum(), x)
-    return Point(gradient, values.detach(), surely_wrong(model, logits.detach(), y))
+    logits = logits.detach()
+    return Point(gradient, values.detach(), margin(logits, y), surely_wrong(model, logits, y))
 
 
 def surely_wrong(model: nn.Module, logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

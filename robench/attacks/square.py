@@ -6,9 +6,12 @@ from torch import nn
 from robench.attacks import Budget, ImageStreams, register
 from robench.attacks.gradient import project, without_rounding
 from robench.attacks.losses import margin
+from robench.attacks.outlook import Outlook
 from robench.core.errors import RobenchError
 from robench.models.blocked import at_once
 
+WINDOW = 500
+"""Queries in which an image's outlook is judged (see Outlook)."""
 HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 
 
@@ -31,7 +34,8 @@ def square(
     A model of low precision is asked in its exact form, without which many squares that raise the margin are missed.
 
     Args:
-        queries: forward passes for an image that does not fall; an image stops at its first wrong prediction.
+        queries: forward passes for an image that does not fall; an image stops at its first wrong prediction, or where
+            it is out of reach.
         share: of the image that the first squares cover; it is halved on a schedule.
 
     Raises:
@@ -48,21 +52,25 @@ def square(
     sides = [_side(share * share_left(query), height, width) for query in range(queries)]
     side = torch.tensor(sides, device=x.device)
     asked = torch.zeros_like(y)
-    while len(active := (~(best > 0) & (asked < queries)).nonzero()[:, 0]):
+    outlook = Outlook(model, y, queries, WINDOW)
+    left = torch.zeros_like(y, dtype=torch.bool)
+    while len(active := (~(best > 0) & ~left & (asked < queries)).nonzero()[:, 0]):
         ahead = at_once(model, len(active))
         many = active.repeat_interleave(ahead)
         query = (asked[active, None] + torch.arange(ahead, device=x.device)).flatten()
-        over = query >= queries
+        end = ((asked[active] // outlook.window + 1) * outlook.window).clamp(max=queries)
+        over = query >= end.repeat_interleave(ahead)
         query = query.clamp(max=queries - 1)
         within = budget.of(many)
         change = _squares(draws[many, query], side[query], height, width) * 2 * within.radius
         tried = project(result[many] + change, x[many], within)
         value = _look(model, tried, y[many]).masked_fill(over, -torch.inf).view(-1, ahead)
         missed = (~(value > best[active, None])).cumprod(1).sum(1)
-        asked[active] += (missed + 1).clamp(max=ahead)
+        asked[active] = torch.minimum(asked[active] + (missed + 1).clamp(max=ahead), end)
         hit = missed < ahead
         first = hit.nonzero()[:, 0] * ahead + missed[hit]
         result[active[hit]], best[active[hit]] = tried[first], value.flatten()[first]
+        left[active] = outlook.hopeless(active, best[active], asked[active])
     return result
 
 

@@ -33,6 +33,9 @@ def evaluate(
     gradients: Annotated[
         str, typer.Option(help="Attacks take them in: auto, bfloat16 or float32. Verdicts are always in float32.")
     ] = "auto",
+    patient: Annotated[
+        bool, typer.Option("--patient", help="Attacks take all their steps, also on images out of their reach.")
+    ] = False,
     out: Annotated[Path, typer.Option(help="Folder for the result cards.")] = Path("runs"),
     store: Annotated[Path, typer.Option(help="SQLite file of measurements; a stopped run goes on from it.")] = Path(
         "runs/measurements.sqlite"
@@ -63,6 +66,7 @@ def evaluate(
         checkpoint=checkpoint,
         device=device,
         gradients=gradients,
+        patient=patient,
         store=store,
     )
     cards.make_folder(out)

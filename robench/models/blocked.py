@@ -34,6 +34,7 @@ class Blocked(nn.Module):
         exact: the same function without rounding, for a model that computes in low precision.
 
     Attributes:
+        patient: attacks take all of their steps on it; where not, they leave alone what is out of reach.
         slack: how far logits may be off by the model's arithmetic, as a share of the largest; 0 for float32.
     """
 
@@ -47,12 +48,15 @@ class Blocked(nn.Module):
         self.block = block or BLOCK[self.device.type]
         self.workers = workers
         self.exact = exact
+        self.patient = True
         self.slack = float(getattr(model, "slack", 0.0))
 
     def exactly(self) -> "Blocked":
         """The same function without rounding, in blocks for few images."""
         exact = self.exact or self
-        return Blocked(exact.model, FEW[self.device.type], exact.workers)
+        few = Blocked(exact.model, FEW[self.device.type], exact.workers)
+        few.patient = self.patient
+        return few
 
     def whole_blocks(self, count: int) -> int:
         """``count`` images, rounded up to whole blocks."""

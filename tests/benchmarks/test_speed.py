@@ -112,6 +112,10 @@ class TestTricks:
         monkeypatch.setattr(Search, "_scale", lambda *attempt: None)
         once(benchmark, lambda: robench_pgd(standard, few, GRID))
 
+    def test_all_steps(self, benchmark, standard: Subject, few: Dataset) -> None:
+        with standard.patiently():
+            once(benchmark, lambda: robench_pgd(standard, few, GRID))
+
     def test_gradients_in_float32(self, benchmark, standard: Subject, few: Dataset) -> None:
         float32 = replace(standard, gradients=standard.exact)
         once(benchmark, lambda: robench_pgd(float32, few, GRID))
@@ -119,6 +123,7 @@ class TestTricks:
     def test_blocks_one_after_the_other(self, benchmark, standard: Subject, few: Dataset) -> None:
         exact = Blocked(standard.exact.model)
         gradients = Blocked(standard.gradients.model, exact=exact)
+        exact.patient = gradients.patient = False
         serial = replace(standard, exact=exact, gradients=gradients)
         once(benchmark, lambda: robench_pgd(serial, few, GRID))
 

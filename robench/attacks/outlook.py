@@ -1,0 +1,48 @@
+"""Which images an attack leaves alone before its last step, because they are out of its reach.
+
+What an attack gains in a window of its steps is, as a rule, more than it gains in any later one. So an image is left
+alone when twice the last window's gain, window for window to the last step, would not fool the model. That argues with
+a margin that follows the gradient; where rounding, signs or randomness decide, an attack takes all of its steps.
+"""
+
+import torch
+from torch import nn
+
+from robench.models.blocked import Blocked
+
+CAUTION = 2.0
+
+
+class Outlook:
+    """The margins of images under attack, followed window by window.
+
+    Args:
+        model: one that is ``patient``, or not made by robench, has no image left alone.
+        y: labels [N] of the images.
+        steps: of the attack.
+        window: steps; every image gets two windows.
+    """
+
+    def __init__(self, model: nn.Module, y: torch.Tensor, steps: int, window: int) -> None:
+        self.window = window if isinstance(model, Blocked) and not model.patient else steps
+        self.steps = steps
+        self.best = torch.full_like(y, -torch.inf, dtype=torch.float32)
+        self.before = self.best.clone()
+
+    def hopeless(self, images: torch.Tensor, margin: torch.Tensor, done: torch.Tensor | int) -> torch.Tensor:
+        """Take in where some of the images stand, and tell which to leave alone.
+
+        Args:
+            images: their indices [M].
+            margin: what they have reached [M]; positive for a wrong image.
+            done: steps taken, of all or of each [M]. It has to be asked at the end of every window.
+
+        Returns:
+            bool [M].
+        """
+        best = self.best[images] = torch.maximum(self.best[images], margin)
+        ended = torch.as_tensor((done % self.window == 0) & (done > 0), device=best.device).expand_as(best)
+        gain = best - self.before[images]
+        hopeless = ended & (best + CAUTION * gain * (self.steps - done) / self.window < 0)
+        self.before[images[ended]] = best[ended]
+        return hopeless

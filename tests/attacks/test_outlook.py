@@ -1,0 +1,139 @@
+"""Images that are out of reach are left alone; what would have fallen is not."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from robench import zoo
+from robench.attacks import apgd, pgd, square
+from robench.attacks.apply import perturb
+from robench.attacks.outlook import Outlook
+from robench.core.types import Condition
+from robench.data.base import Dataset
+from robench.evaluation import prepare
+from robench.models.blocked import FULL, Blocked
+from robench.subject import Subject, judge, to_pixels
+
+IMAGES = 24
+CPU = torch.device("cpu")
+
+
+def impatient() -> Blocked:
+    model = Blocked(torch.nn.Identity(), 8)
+    model.patient = False
+    return model
+
+
+def given_up(model: torch.nn.Module, margins: list[float], steps: int, window: int) -> int | None:
+    """After how many steps an image is left alone whose margin goes through ``margins``; None if never."""
+    outlook, image = Outlook(model, torch.zeros(1, dtype=torch.long), steps, window), torch.tensor([0])
+    for done in range(steps):
+        if outlook.hopeless(image, torch.tensor([margins[done]]), done).any():
+            return done
+    return None
+
+
+@pytest.mark.parametrize(
+    ("slope", "left_alone_after"),
+    # 12 steps are left after the first 8, of which 4 make a window: 2 * (12 / 4) * 4 slopes, or 24, must reach 1
+    [(0.0, 8), (0.9 / 32, 8), (1.1 / 32, 12)],
+)
+def test_steady_progress_is_followed_to_twice_its_end(slope: float, left_alone_after: int) -> None:
+    margins = [-1 + slope * step for step in range(20)]
+    assert given_up(impatient(), margins, steps=20, window=4) == left_alone_after
+
+
+def test_what_will_fall_at_this_pace_goes_on() -> None:
+    assert given_up(impatient(), [-1 + step / 19.5 for step in range(20)], steps=20, window=4) is None
+
+
+def test_a_margin_that_falls_back_counts_by_its_best() -> None:
+    margins = [-1.0, -1.0, -1.0, -1.0, -1.0, -0.1, -2.0, -2.0, -2.0, -2.0, -2.0, -2.0]
+    assert given_up(impatient(), margins, steps=12, window=4) is None
+
+
+def test_nothing_is_left_alone_by_the_patient_or_where_nothing_is_known_of_the_model() -> None:
+    patient = impatient()
+    patient.patient = True
+    for model in (patient, torch.nn.Identity()):
+        assert given_up(model, [-1.0] * 20, steps=20, window=4) is None
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """How many images each look at a model sees."""
+    counts: list[int] = []
+
+    def counted(original):
+        def look(model, x, *rest):
+            counts.append(len(x))
+            return original(model, x, *rest)
+
+        return look
+
+    monkeypatch.setattr(pgd, "look", counted(pgd.look))
+    monkeypatch.setattr(apgd, "look", counted(apgd.look))
+    monkeypatch.setattr(square, "_look", counted(square._look))
+    return counts
+
+
+@pytest.mark.parametrize(("name", "steps"), [("pgd", 20), ("apgd", 50)])
+def test_on_a_real_model_the_same_images_fall_with_fewer_looks(
+    name: str, steps: int, fp_digits: Subject, digits: Dataset, asked: list[int]
+) -> None:
+    x, y = to_pixels(digits.images[:IMAGES], CPU), torch.from_numpy(digits.labels[:IMAGES])
+    condition = Condition("attack", name, 12 / 255, (("steps", steps),))
+
+    def standing() -> tuple[torch.Tensor, int]:
+        asked.clear()
+        found, _ = judge(fp_digits.exact, perturb(fp_digits.gradients, x, y, condition, seed=0), y)
+        return torch.from_numpy(found), sum(asked)
+
+    found, looks = standing()
+    with fp_digits.patiently():
+        patiently_found, all_looks = standing()
+    assert 0.1 < patiently_found.float().mean() < 0.9
+    assert torch.equal(found, patiently_found)
+    assert looks < 0.8 * all_looks
+
+
+class Bright(torch.nn.Module):
+    """Class 1 where the mean is above 0.55."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        mean = x.mean((1, 2, 3))
+        return torch.stack([0.55 - mean, mean - 0.55], dim=1)
+
+
+def test_square_leaves_alone_what_no_perturbation_fools(asked: list[int]) -> None:
+    model = Blocked(Bright())
+    model.patient = False
+    x, y = torch.full((2, 3, 8, 8), 0.5), torch.zeros(2, dtype=torch.long)
+    out_of_reach, in_reach = 0.045, 0.055
+    result = perturb(
+        model, x, y, Condition("attack", "square", 1.0), seed=0, epsilons=torch.tensor([out_of_reach, in_reach])
+    )
+    assert model(result).argmax(1).tolist() == [0, 1]
+    assert sum(asked) < 4000  # of 5,000 queries for one image alone
+
+
+def test_which_squares_travel_together_decides_nothing(
+    fp_digits: Subject, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(square, "WINDOW", 10)
+    x, y = to_pixels(digits.images[:5], CPU), torch.from_numpy(digits.labels[:5])
+    condition = Condition("attack", "square", 8 / 255, (("queries", 60),))
+    results = []
+    for full in (1, 17, 64):
+        monkeypatch.setitem(FULL, "cpu", full)
+        results.append(perturb(fp_digits.exact, x, y, condition, seed=0))
+    assert torch.equal(results[0], results[1])
+    assert torch.equal(results[0], results[2])
+
+
+def test_binary_activations_get_all_steps(digits: Dataset) -> None:
+    subject = prepare(zoo.load("bnn_resnet20", "digits", 10), digits, CPU)
+    assert not subject.predictable
+    assert subject.exact.patient
+    assert subject.gradients.patient
