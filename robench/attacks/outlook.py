@@ -1,8 +1,9 @@
 """Which images an attack leaves alone before its last step, because they are out of its reach.
 
 What an attack gains in a window of its steps is, as a rule, more than it gains in any later one. So an image is left
-alone when twice the last window's gain, window for window to the last step, would not fool the model. That argues with
-a margin that follows the gradient; where rounding, signs or randomness decide, an attack takes all of its steps.
+alone when a window has gained no more than the one before, and twice that gain, window for window to the last step,
+would not fool the model. That argues with a margin that follows the gradient; where rounding, signs or randomness
+decide, an attack takes all of its steps.
 """
 
 import torch
@@ -28,6 +29,7 @@ class Outlook:
         self.steps = steps
         self.best = torch.full_like(y, -torch.inf, dtype=torch.float32)
         self.before = self.best.clone()
+        self.gain = torch.full_like(self.best, torch.inf)
 
     def hopeless(self, images: torch.Tensor, margin: torch.Tensor, done: torch.Tensor | int) -> torch.Tensor:
         """Take in where some of the images stand, and tell which to leave alone.
@@ -35,14 +37,16 @@ class Outlook:
         Args:
             images: their indices [M].
             margin: what they have reached [M]; positive for a wrong image.
-            done: steps taken, of all or of each [M]. It has to be asked at the end of every window.
+            done: steps taken, of all or of each [M]. It has to be asked before the first and after each window.
 
         Returns:
             bool [M].
         """
         best = self.best[images] = torch.maximum(self.best[images], margin)
-        ended = torch.as_tensor((done % self.window == 0) & (done > 0), device=best.device).expand_as(best)
+        done = torch.as_tensor(done, device=best.device).expand_as(best)
+        ended = done % self.window == 0
         gain = best - self.before[images]
-        hopeless = ended & (best + CAUTION * gain * (self.steps - done) / self.window < 0)
-        self.before[images[ended]] = best[ended]
+        slowing = ended & (done >= 2 * self.window) & (gain <= self.gain[images])
+        hopeless = slowing & (best + CAUTION * gain * (self.steps - done) / self.window < 0)
+        self.before[images[ended]], self.gain[images[ended]] = best[ended], gain[ended]
         return hopeless

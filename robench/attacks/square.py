@@ -53,7 +53,7 @@ def square(
     side = torch.tensor(sides, device=x.device)
     asked = torch.zeros_like(y)
     outlook = Outlook(model, y, queries, WINDOW)
-    left = torch.zeros_like(y, dtype=torch.bool)
+    left = outlook.hopeless(torch.arange(len(x), device=x.device), best, asked)
     while len(active := (~(best > 0) & ~left & (asked < queries)).nonzero()[:, 0]):
         ahead = at_once(model, len(active))
         many = active.repeat_interleave(ahead)

@@ -36,8 +36,8 @@ def given_up(model: torch.nn.Module, margins: list[float], steps: int, window: i
 
 @pytest.mark.parametrize(
     ("slope", "left_alone_after"),
-    # 12 steps are left after the first 8, of which 4 make a window: 2 * (12 / 4) * 4 slopes, or 24, must reach 1
-    [(0.0, 8), (0.9 / 32, 8), (1.1 / 32, 12)],
+    # 12 steps are left after the first 8: twice that many slopes, with the first 8, or 32, must reach 1
+    [(0.0, 8), (7 / 256, 8), (9 / 256, 12)],
 )
 def test_steady_progress_is_followed_to_twice_its_end(slope: float, left_alone_after: int) -> None:
     margins = [-1 + slope * step for step in range(20)]
@@ -46,6 +46,12 @@ def test_steady_progress_is_followed_to_twice_its_end(slope: float, left_alone_a
 
 def test_what_will_fall_at_this_pace_goes_on() -> None:
     assert given_up(impatient(), [-1 + step / 19.5 for step in range(20)], steps=20, window=4) is None
+
+
+def test_what_gains_speed_goes_on() -> None:
+    margins = [-9.0] * 4 + [-8.9] * 4 + [-8.5] * 4
+    assert given_up(impatient(), margins, steps=12, window=4) is None
+    assert given_up(impatient(), [-9.5, *margins[1:]], steps=12, window=4) == 8
 
 
 def test_a_margin_that_falls_back_counts_by_its_best() -> None:
