@@ -76,11 +76,18 @@ def _data_section(suite: Suite, cards: list[ResultCard]) -> str:
         body = [[card.model.name, *(_cell(card, _twin(card, cards), group) for group in chosen)] for card in cards]
         lines += [f"### {section}\n", table(header, body)]
     lines += _seeds_section(rows, cards)
-    notes = [
-        f"- {card.model.name}, {group.label}: {flag}" for card in cards for group in rows for flag in flags(card, group)
-    ]
+    notes = [note for card in cards for note in _flag_notes(card, rows)]
     notes += [f"- {sentence}" for card in cards for sentence in fooling(card, _twin(card, cards))]
     return "\n".join([*lines, *notes, ""] if notes else lines)
+
+
+def _flag_notes(card: ResultCard, rows: list[Group]) -> list[str]:
+    """Each flag of a model once, with the groups that it stands beside."""
+    where: dict[str, list[str]] = {}
+    for group in rows:
+        for flag in flags(card, group):
+            where.setdefault(flag, []).append(group.label)
+    return [f"- {card.model.name}, {', '.join(labels)}: {flag}" for flag, labels in where.items()]
 
 
 def _seeds_section(rows: list[Group], cards: list[ResultCard]) -> list[str]:

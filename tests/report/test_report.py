@@ -106,6 +106,18 @@ def test_leaderboard_shows_every_model_with_its_twin(folder: Path) -> None:
     assert row.startswith("| twn | 70.0 [60.4, 78.1]<br>-10.0 [")
 
 
+def test_a_flag_is_told_once_with_all_that_it_stands_beside(tmp_path: Path) -> None:
+    random = tuple(
+        replace(m, flags=("random: dice inside",)) if m.condition.kind in ("clean", "corruption") else m
+        for m in FP.measurements
+    )
+    cards.write(replace(FP, measurements=random), tmp_path / "cards")
+    leaderboard.write(tmp_path / "cards", tmp_path)
+    text = (tmp_path / "mine.md").read_text()
+    assert text.count("random: dice inside") == 1
+    assert "- fp, clean, gaussian: random: dice inside" in text
+
+
 def test_check_sees_an_edit_and_a_missing_file(folder: Path) -> None:
     assert leaderboard.stale(folder / "cards", folder) == ["mine.md"]
     leaderboard.write(folder / "cards", folder)
