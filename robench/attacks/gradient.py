@@ -59,13 +59,14 @@ def _look(
         values = loss(logits, y, *targets)
         (gradient,) = torch.autograd.grad(values.sum(), x)
     logits = logits.detach()
-    return Point(gradient, values.detach(), margin(logits, y), surely_wrong(model, logits, y))
+    gap = margin(logits, y)
+    return Point(gradient, values.detach(), gap, gap > rounding(model, logits))
 
 
-def surely_wrong(model: nn.Module, logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Which predictions [N] are wrong by more than the model's own rounding (its ``slack``, a share of the logits)."""
-    slack = getattr(model, "slack", 0.0)
-    return margin(logits, y) > slack * logits.abs().amax(1)
+def rounding(model: nn.Module, logits: torch.Tensor) -> torch.Tensor:
+    """How far margins [N] may be off by the model's arithmetic (its ``slack``, a share of the largest logit)."""
+    slack: float = getattr(model, "slack", 0.0)
+    return slack * logits.abs().amax(1)
 
 
 def fooled(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -95,8 +96,10 @@ def undecided(model: Blocked, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     with torch.inference_mode():
         logits = model.exact(x)
         gap = margin(logits, y)
-        near = gap > -model.slack * logits.abs().amax(1)
-        return ((near | surely_wrong(model, model(x), y)) & (gap <= 0)).clone()
+        near = gap > -rounding(model, logits)
+        rough = model(x)
+        taken_for_wrong = margin(rough, y) > rounding(model, rough)
+        return ((near | taken_for_wrong) & (gap <= 0)).clone()
 
 
 def careful(attack: Attack) -> Attack:

@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from robench import zoo
-from robench.attacks import apgd, pgd, square
+from robench.attacks import apgd, pgd
 from robench.attacks.apply import perturb
 from robench.attacks.outlook import Outlook
 from robench.core.types import Condition
 from robench.data.base import Dataset
 from robench.evaluation import prepare
-from robench.models.blocked import FULL, Blocked
+from robench.models.blocked import Blocked
 from robench.subject import Subject, judge, to_pixels
 
 IMAGES = 24
@@ -80,7 +80,6 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
 
     monkeypatch.setattr(pgd, "look", counted(pgd.look))
     monkeypatch.setattr(apgd, "look", counted(apgd.look))
-    monkeypatch.setattr(square, "_look", counted(square._look))
     return counts
 
 
@@ -102,40 +101,6 @@ def test_on_a_real_model_the_same_images_fall_with_fewer_looks(
     assert 0.1 < patiently_found.float().mean() < 0.9
     assert torch.equal(found, patiently_found)
     assert looks < 0.8 * all_looks
-
-
-class Bright(torch.nn.Module):
-    """Class 1 where the mean is above 0.55."""
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        mean = x.mean((1, 2, 3))
-        return torch.stack([0.55 - mean, mean - 0.55], dim=1)
-
-
-def test_square_leaves_alone_what_no_perturbation_fools(asked: list[int]) -> None:
-    model = Blocked(Bright())
-    model.patient = False
-    x, y = torch.full((2, 3, 8, 8), 0.5), torch.zeros(2, dtype=torch.long)
-    out_of_reach, in_reach = 0.045, 0.055
-    result = perturb(
-        model, x, y, Condition("attack", "square", 1.0), seed=0, epsilons=torch.tensor([out_of_reach, in_reach])
-    )
-    assert model(result).argmax(1).tolist() == [0, 1]
-    assert sum(asked) < 4000  # of 5,000 queries for one image alone
-
-
-def test_which_squares_travel_together_decides_nothing(
-    fp_digits: Subject, digits: Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(square, "WINDOW", 10)
-    x, y = to_pixels(digits.images[:5], CPU), torch.from_numpy(digits.labels[:5])
-    condition = Condition("attack", "square", 8 / 255, (("queries", 60),))
-    results = []
-    for full in (1, 17, 64):
-        monkeypatch.setitem(FULL, "cpu", full)
-        results.append(perturb(fp_digits.exact, x, y, condition, seed=0))
-    assert torch.equal(results[0], results[1])
-    assert torch.equal(results[0], results[2])
 
 
 def test_binary_activations_get_all_steps(digits: Dataset) -> None:

@@ -1,12 +1,13 @@
 import pytest
 import torch
 
+from robench.attacks import square
 from robench.attacks.apply import perturb
 from robench.attacks.square import _squares, share_left
 from robench.core.errors import RobenchError
 from robench.core.types import Condition
 from robench.data.base import Dataset
-from robench.models.blocked import FULL
+from robench.models.blocked import FULL, Blocked
 from robench.subject import Subject, to_pixels
 
 
@@ -42,10 +43,25 @@ def test_it_finds_its_way_without_gradients() -> None:
     assert torch.equal(alone, fallen[2:3])
 
 
-@pytest.mark.parametrize("queries", [1, 7, 60])
+def test_it_leaves_alone_what_no_perturbation_fools(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, look = [], square._look
+    monkeypatch.setattr(square, "_look", lambda model, x, y: (asked.append(len(x)), look(model, x, y))[1])
+    model = Blocked(Bright())
+    model.patient = False
+    x, y = torch.full((2, 3, 8, 8), 0.5), torch.zeros(2, dtype=torch.long)
+    out_of_reach, in_reach = 0.045, 0.055
+    result = perturb(
+        model, x, y, Condition("attack", "square", 1.0), seed=0, epsilons=torch.tensor([out_of_reach, in_reach])
+    )
+    assert model(result).argmax(1).tolist() == [0, 1]
+    assert sum(asked) < 4000  # of 5,000 queries for one image alone
+
+
+@pytest.mark.parametrize(("queries", "window"), [(1, 500), (7, 500), (60, 500), (60, 10)])
 def test_squares_tried_at_once_give_what_one_after_the_other_gives(
-    queries: int, twn_digits: Subject, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+    queries: int, window: int, twn_digits: Subject, digits: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(square, "WINDOW", window)
     x, y = to_pixels(digits.images[:5], torch.device("cpu")), torch.from_numpy(digits.labels[:5])
     attack = Condition("attack", "square", 8 / 255, (("queries", queries),))
     results = []
