@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from robench import checks, zoo
+from robench import zoo
 from robench.core.errors import RobenchError
 from robench.core.types import Condition, DataCard, Measurement, ResultCard, Suite
 from robench.data.base import Dataset
@@ -105,9 +105,7 @@ def prepare(
     fingerprint = f"{zoo.parameters_sha256(loaded.module)}:{guesses}:{gradients}" + (":patient" if patient else "")
     exact = _folded(model, x)
     fast = _with_gradients(exact, x, gradients)
-    predictable = checks.predictable(fast.exact or fast, x, torch.from_numpy(data.labels[:PROBE]).to(device))
-    exact.patient = fast.patient = patient or not predictable
-    return Subject(loaded.card, model, exact, fast, predictable, loaded.lowbit, fingerprint)
+    return Subject(loaded.card, model, exact, fast, patient, loaded.lowbit, fingerprint)
 
 
 def _with_gradients(exact: Blocked, x: torch.Tensor, precision: str) -> Blocked:

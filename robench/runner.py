@@ -123,20 +123,34 @@ def _search(task: Task, progress: Progress) -> Fallen:
 
     def run() -> Fallen:
         clean, _ = _clean_outcomes(task)
-        size, data = task.batch_size, task.data
-        found = Search(task.subject, data, clean, condition, task.seed, task.draw, size, progress).run()
+        subject, data, size = task.subject, task.data, task.batch_size
+        with subject.patience(subject.patient or not _predictable(task)):
+            found = Search(subject, data, clean, condition, task.seed, task.draw, size, progress).run()
         return replace(found, flags=found.flags + _gradient_flags(task))
 
     return task.subject.remembered((task.data, condition, task.draw, task.seed), run)
 
 
+def _predictable(task: Task) -> bool:
+    def run() -> bool:
+        attacked = task.subject.gradients
+        return checks.predictable(attacked.exact or attacked, *_first_images(task))
+
+    return task.subject.remembered((task.data, "predictable"), run)
+
+
 def _gradient_flags(task: Task) -> tuple[str, ...]:
     def run() -> tuple[str, ...]:
-        x = to_pixels(task.data.images[:CHECKED], task.subject.model.device)
-        flags = checks.of_gradients(task.subject.exact, x, torch.from_numpy(task.data.labels[:CHECKED]).to(x.device))
-        return flags + checks.of_surrogates(task.subject.gradients, task.subject.predictable)
+        flags = checks.of_gradients(task.subject.exact, *_first_images(task))
+        return flags + checks.of_surrogates(task.subject.gradients, _predictable(task))
 
     return task.subject.remembered((task.data, "gradient flags"), run)
+
+
+def _first_images(task: Task) -> tuple[torch.Tensor, torch.Tensor]:
+    """Those that checks look at, and their labels."""
+    device = task.subject.model.device
+    return to_pixels(task.data.images[:CHECKED], device), torch.from_numpy(task.data.labels[:CHECKED]).to(device)
 
 
 def _distortion(task: Task, progress: Progress) -> Measurement:

@@ -214,7 +214,7 @@ class Search:
         smallest = np.argmax(skipped[:, sample], axis=0)
         largest = len(self.grid) - 1 - np.argmax(skipped[::-1, sample], axis=0)
         chosen = np.choose(np.arange(len(sample)) % 3, (stood, largest, smallest))
-        with self.subject.patiently():
+        with self.subject.patience(True):
             for part in self._parts(sample, chosen):
                 self._strike(*part)
         kept = self.high[sample] > chosen

@@ -26,7 +26,7 @@ class Subject:
         model: pixels in [0, 1] -> logits, in blocks, as it was loaded.
         exact: the same function in float32, with batch norm folded where that can be; every verdict is its own.
         gradients: the same again, perhaps in bfloat16; attacks take their gradients from it.
-        predictable: the gradient tells how the margin changes (see ``checks.predictable``).
+        patient: attacks take all of their steps on it, also on images that are out of reach.
         lowbit: names of the layers whose weights are deployed in low bits.
         fingerprint: of its weights, predictions and precision; decides whether a stored measurement is its own.
         memory: what several measurements share, such as which images are right without an attack.
@@ -36,7 +36,7 @@ class Subject:
     model: Blocked
     exact: Blocked
     gradients: Blocked
-    predictable: bool
+    patient: bool
     lowbit: frozenset[str]
     fingerprint: str
     memory: dict[Hashable, Any] = field(default_factory=dict, repr=False)
@@ -48,10 +48,10 @@ class Subject:
         return self.memory[key]
 
     @contextmanager
-    def patiently(self) -> Iterator[None]:
-        """As long as the block lasts, attacks take all of their steps."""
+    def patience(self, patient: bool) -> Iterator[None]:
+        """As long as the block lasts, attacks take all of their steps, or leave alone what is out of reach."""
         before = self.exact.patient
-        self.exact.patient = self.gradients.patient = True
+        self.exact.patient = self.gradients.patient = patient
         try:
             yield
         finally:

@@ -12,6 +12,8 @@ from robench.models.blocked import at_once
 
 WINDOW = 500
 """Queries in which an image's outlook is judged (see Outlook)."""
+AHEAD = 16
+"""Squares of an image that are tried at once, at most: one in twenty is kept, and those after it are tried again."""
 HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 
 
@@ -55,7 +57,7 @@ def square(
     outlook = Outlook(model, y, queries, WINDOW)
     left = outlook.hopeless(torch.arange(len(x), device=x.device), best, asked)
     while len(active := (~(best > 0) & ~left & (asked < queries)).nonzero()[:, 0]):
-        ahead = at_once(model, len(active))
+        ahead = min(at_once(model, len(active)), AHEAD)
         many = active.repeat_interleave(ahead)
         query = (asked[active, None] + torch.arange(ahead, device=x.device)).flatten()
         end = ((asked[active] // outlook.window + 1) * outlook.window).clamp(max=queries)

@@ -6,13 +6,14 @@ import pytest
 import torch
 
 from robench import zoo
-from robench.attacks import apgd, pgd
+from robench.attacks import ATTACKS, apgd, pgd
 from robench.attacks.apply import perturb
 from robench.attacks.outlook import Outlook
 from robench.core.types import Condition
 from robench.data.base import Dataset
 from robench.evaluation import prepare
 from robench.models.blocked import Blocked
+from robench.runner import Task, measure
 from robench.subject import Subject, judge, to_pixels
 
 IMAGES = 24
@@ -95,16 +96,29 @@ def test_on_a_real_model_the_same_images_fall_with_fewer_looks(
         found, _ = judge(fp_digits.exact, perturb(fp_digits.gradients, x, y, condition, seed=0), y)
         return torch.from_numpy(found), sum(asked)
 
-    found, looks = standing()
-    with fp_digits.patiently():
-        patiently_found, all_looks = standing()
+    patiently_found, all_looks = standing()
+    with fp_digits.patience(False):
+        found, looks = standing()
     assert 0.1 < patiently_found.float().mean() < 0.9
     assert torch.equal(found, patiently_found)
     assert looks < 0.8 * all_looks
 
 
-def test_binary_activations_get_all_steps(digits: Dataset) -> None:
-    subject = prepare(zoo.load("bnn_resnet20", "digits", 10), digits, CPU)
-    assert not subject.predictable
-    assert subject.exact.patient
+@pytest.mark.parametrize(
+    ("name", "asked_for", "patient"),
+    [("fp_resnet20", False, False), ("fp_resnet20", True, True), ("bnn_resnet20", False, True)],
+)
+def test_models_asked_for_and_binary_activations_get_all_steps(
+    name: str, asked_for: bool, patient: bool, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject = prepare(zoo.load(name, "digits", 10), digits, CPU, patient=asked_for)
+    seen = []
+
+    def onlooker(model, x, y, budget, rng):
+        seen.append(model.patient)
+        return x
+
+    monkeypatch.setitem(ATTACKS._entries, "onlooker", onlooker)
+    measure(Task(subject, digits.first(64), Condition("attack", "onlooker", 4 / 255), 0, 0, 64))
+    assert seen == [patient]
     assert subject.gradients.patient

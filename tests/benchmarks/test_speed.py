@@ -113,8 +113,8 @@ class TestTricks:
         once(benchmark, lambda: robench_pgd(standard, few, GRID))
 
     def test_all_steps(self, benchmark, standard: Subject, few: Dataset) -> None:
-        with standard.patiently():
-            once(benchmark, lambda: robench_pgd(standard, few, GRID))
+        patient = replace(standard, patient=True)
+        once(benchmark, lambda: robench_pgd(patient, few, GRID))
 
     def test_gradients_in_float32(self, benchmark, standard: Subject, few: Dataset) -> None:
         float32 = replace(standard, gradients=standard.exact)
@@ -122,9 +122,7 @@ class TestTricks:
 
     def test_blocks_one_after_the_other(self, benchmark, standard: Subject, few: Dataset) -> None:
         exact = Blocked(standard.exact.model)
-        gradients = Blocked(standard.gradients.model, exact=exact)
-        exact.patient = gradients.patient = False
-        serial = replace(standard, exact=exact, gradients=gradients)
+        serial = replace(standard, exact=exact, gradients=Blocked(standard.gradients.model, exact=exact))
         once(benchmark, lambda: robench_pgd(serial, few, GRID))
 
     def test_the_bare_model_in_float32(self, benchmark, standard: Subject, few: Dataset) -> None:
