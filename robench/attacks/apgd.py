@@ -7,7 +7,7 @@ from robench.attacks import Budget, ImageStreams, register
 from robench.attacks.gradient import Strongest, careful, look, per_image, project, size, steepest
 from robench.attacks.losses import Loss, dlr_targeted, named
 from robench.attacks.outlook import Outlook
-from robench.models.blocked import at_once
+from robench.models.blocked import capacity
 
 MOMENTUM = 0.75
 WINDOW = 10
@@ -62,7 +62,7 @@ def apgd_targeted(
         classes = model(x).scatter(1, y[:, None], -torch.inf).argsort(1, descending=True)
     strongest, rank, count = Strongest(model, x, y), 0, min(targets, classes.shape[1] - 1)
     while rank < count and len(active := strongest.standing()):
-        ranks = range(rank, min(rank + at_once(model, len(active)), count))
+        ranks = range(rank, min(rank + max(capacity(model) // len(active), 1), count))
         many = active.repeat(len(ranks))
         labels = (y[many], classes[active][:, ranks].T.flatten())
         start = torch.cat([rng.of(active).uniform(x) for _ in ranks])

@@ -8,7 +8,7 @@ from robench.attacks.gradient import project, without_rounding
 from robench.attacks.losses import margin
 from robench.attacks.outlook import Outlook
 from robench.core.errors import RobenchError
-from robench.models.blocked import at_once
+from robench.models.blocked import capacity
 
 WINDOW = 500
 """Queries in which an image's outlook is judged (see Outlook)."""
@@ -57,21 +57,23 @@ def square(
     outlook = Outlook(model, y, queries, WINDOW)
     left = outlook.hopeless(torch.arange(len(x), device=x.device), best, asked)
     while len(active := (~(best > 0) & ~left & (asked < queries)).nonzero()[:, 0]):
-        ahead = min(at_once(model, len(active)), AHEAD)
-        many = active.repeat_interleave(ahead)
-        query = (asked[active, None] + torch.arange(ahead, device=x.device)).flatten()
+        ahead = _ahead(active, capacity(model))
+        turn = torch.arange(int(ahead.max()), device=x.device)
+        query = asked[active, None] + turn
         end = ((asked[active] // outlook.window + 1) * outlook.window).clamp(max=queries)
-        over = query >= end.repeat_interleave(ahead)
-        query = query.clamp(max=queries - 1)
+        now = (turn < ahead[:, None]) & (query < end[:, None])
+        count, query = now.sum(1), query[now]
+        many = active.repeat_interleave(count)
         within = budget.of(many)
         change = _squares(draws[many, query], side[query], height, width) * 2 * within.radius
         tried = project(result[many] + change, x[many], within)
-        value = _look(model, tried, y[many]).masked_fill(over, -torch.inf).view(-1, ahead)
+        value = best.new_full(now.shape, -torch.inf)
+        value[now] = _look(model, tried, y[many])
         missed = (~(value > best[active, None])).cumprod(1).sum(1)
-        asked[active] = torch.minimum(asked[active] + (missed + 1).clamp(max=ahead), end)
-        hit = missed < ahead
-        first = hit.nonzero()[:, 0] * ahead + missed[hit]
-        result[active[hit]], best[active[hit]] = tried[first], value.flatten()[first]
+        asked[active] += torch.minimum(missed + 1, count)
+        hit = missed < count
+        first = (count.cumsum(0) - count + missed)[hit]
+        result[active[hit]], best[active[hit]] = tried[first], value[hit, missed[hit]]
         left[active] = outlook.hopeless(active, best[active], asked[active])
     return result
 
@@ -79,6 +81,12 @@ def square(
 def share_left(query: int) -> float:
     """The factor on the covered share: halved by the paper's schedule, which AutoAttack does not rescale."""
     return 0.5 ** sum(query > mark for mark in HALVINGS)
+
+
+def _ahead(active: torch.Tensor, capacity: int) -> torch.Tensor:
+    """How many squares each of the active images [N] tries at once: int64 [N], together the model's capacity."""
+    turn = torch.arange(len(active), device=active.device)
+    return ((capacity - 1 - turn) // len(active) + 1).clamp(1, AHEAD)
 
 
 def _side(share: float, height: int, width: int) -> int:

@@ -88,9 +88,9 @@ class Blocked(nn.Module):
         return logits[:count]
 
 
-def at_once(model: nn.Module, count: int) -> int:
-    """How many passes over each of ``count`` images take little longer than one; 1 for a model that has no blocks."""
-    return max(FULL[model.device.type] // count, 1) if isinstance(model, Blocked) else 1
+def capacity(model: nn.Module) -> int:
+    """How many images to ask a model for at once; 1, that is no more than there are, for one that has no blocks."""
+    return FULL[model.device.type] if isinstance(model, Blocked) else 1
 
 
 @cache
