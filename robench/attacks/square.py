@@ -57,13 +57,10 @@ def square(
     outlook = Outlook(model, y, queries, WINDOW)
     left = outlook.hopeless(torch.arange(len(x), device=x.device), best, asked)
     while len(active := (~(best > 0) & ~left & (asked < queries)).nonzero()[:, 0]):
-        ahead = _ahead(active, capacity(model))
-        turn = torch.arange(int(ahead.max()), device=x.device)
-        query = asked[active, None] + turn
-        end = ((asked[active] // outlook.window + 1) * outlook.window).clamp(max=queries)
-        now = (turn < ahead[:, None]) & (query < end[:, None])
-        count, query = now.sum(1), query[now]
-        many = active.repeat_interleave(count)
+        count = _ahead(capacity(model), asked[active], outlook.window).clamp(max=queries - asked[active])
+        turn = torch.arange(int(count.max()), device=x.device)
+        now = turn < count[:, None]
+        many, query = active.repeat_interleave(count), (asked[active, None] + turn)[now]
         within = budget.of(many)
         change = _squares(draws[many, query], side[query], height, width) * 2 * within.radius
         tried = project(result[many] + change, x[many], within)
@@ -83,10 +80,14 @@ def share_left(query: int) -> float:
     return 0.5 ** sum(query > mark for mark in HALVINGS)
 
 
-def _ahead(active: torch.Tensor, capacity: int) -> torch.Tensor:
-    """How many squares each of the active images [N] tries at once: int64 [N], together the model's capacity."""
-    turn = torch.arange(len(active), device=active.device)
-    return ((capacity - 1 - turn) // len(active) + 1).clamp(1, AHEAD)
+def _ahead(capacity: int, asked: torch.Tensor, window: int) -> torch.Tensor:
+    """How many squares images try at once that have ``asked`` so many [N]: int64 [N], together the model's capacity.
+
+    No image goes beyond the end of its window.
+    """
+    turn = torch.arange(len(asked), device=asked.device)
+    share = ((capacity - 1 - turn) // len(asked) + 1).clamp(1, AHEAD)
+    return torch.minimum(share, window - asked % window)
 
 
 def _side(share: float, height: int, width: int) -> int:
