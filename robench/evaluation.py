@@ -17,7 +17,7 @@ from robench.core.errors import RobenchError
 from robench.core.types import Condition, DataCard, Measurement, ResultCard, Suite
 from robench.data.base import Dataset
 from robench.data.load import load as load_data
-from robench.models.blocked import Blocked
+from robench.models.blocked import Blocked, settled
 from robench.models.folding import Folded, agrees, fold_batch_norm
 from robench.models.precision import BFloat16, computes_bfloat16
 from robench.models.surrogate import straight_through
@@ -28,7 +28,8 @@ from robench.subject import Subject, to_pixels
 DEFAULT, FALLBACK = "cifar10", "digits"
 PROBE = 64
 AGREEMENT = 0.9
-SMALL_BLOCK = 16
+BLOCKS = (8, 16, 32)
+"""Images in a block where each core computes one."""
 
 
 def choose_data(spec: str, models: Sequence[str], data_dir: Path | None) -> tuple[Dataset, str]:
@@ -112,29 +113,29 @@ def _with_gradients(exact: Blocked, x: torch.Tensor, precision: str) -> Blocked:
     """What attacks differentiate: with surrogate gradients where the model has steps, else in the chosen precision."""
     surrogate = straight_through(exact.model) if isinstance(exact.model, Folded) else None
     if surrogate is not None:
-        return Blocked(surrogate, exact.block, exact.workers)
+        return settled(Blocked(surrogate, exact.sizes, exact.workers), x)
     return _in_bfloat16(exact, x) if precision == "bfloat16" else exact
 
 
 def _in_bfloat16(exact: Blocked, x: torch.Tensor) -> Blocked:
     """The model in bfloat16; as it is where it fails there, or guesses otherwise on more than a few images."""
-    fast = Blocked(BFloat16(exact.model), exact.block, exact.workers, exact)
+    fast = Blocked(BFloat16(exact.model), exact.sizes, exact.workers, exact)
     try:
         with torch.inference_mode():
             same = (fast(x).argmax(1) == exact(x).argmax(1)).float().mean()
     except (RuntimeError, ValueError, TypeError):
         return exact
-    return fast if same >= AGREEMENT else exact
+    return settled(fast, x) if same >= AGREEMENT else exact
 
 
 def _folded(model: Blocked, x: torch.Tensor) -> Blocked:
-    """Without batch norm, and on a CPU in smaller blocks, one on each core: see Folded."""
+    """Without batch norm, and on a CPU in blocks, one on each core: see Folded."""
     folded = fold_batch_norm(model.model)
     if folded is None or not agrees(folded, model.model, x):
         return model
     if model.device.type == "cuda":
         return Blocked(folded)
-    return Blocked(folded, SMALL_BLOCK, torch.get_num_threads())
+    return settled(Blocked(folded, BLOCKS, torch.get_num_threads()), x)
 
 
 @dataclass(frozen=True, eq=False)

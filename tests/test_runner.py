@@ -99,7 +99,7 @@ class Fixed(torch.nn.Module):
 def test_non_finite_logits_are_wrong() -> None:
     nan, inf = float("nan"), float("inf")
     logits = [[1, 0, 0, 0, 0, 0], [nan] * 6, [inf, 0, 0, 0, 0, 0], [1, nan, 0, 0, 0, 0], [5, 4, 3, 2, 1, 0]]
-    model = Blocked(Fixed(logits), 5)
+    model = Blocked(Fixed(logits), (5,))
     top1, top5 = judge(model, torch.zeros(5, 3, 2, 2), torch.tensor([0, 0, 0, 0, 4]))
     assert top1.tolist() == [True, False, False, False, False]
     assert top5.tolist() == [True, False, False, False, True]

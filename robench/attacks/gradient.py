@@ -117,7 +117,7 @@ def careful(attack: Attack) -> Attack:
             return result
         again = undecided(model, result, y).nonzero()[:, 0]
         if len(again):
-            tried = attack(model.exactly(), x[again], y[again], budget.of(again), rng.of(again), **params)
+            tried = attack(without_rounding(model), x[again], y[again], budget.of(again), rng.of(again), **params)
             better = exact_margin(model, tried, y[again]) > exact_margin(model, result[again], y[again])
             result[again[better]] = tried[better]
         return result

@@ -39,7 +39,7 @@ def torchattacks(
         attack = attack_class(model, **params)
     except TypeError as error:
         raise RobenchError(f"torchattacks.{argument} does not take these parameters: {error}.") from error
-    size = model.block if isinstance(model, Blocked) else len(x)
+    size = model.sizes[-1] if isinstance(model, Blocked) else len(x)
     results = []
     for start in range(0, len(x), size):
         seed = int(rng.streams[start].integers(2**31))

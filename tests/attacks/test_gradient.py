@@ -26,7 +26,7 @@ def images(*means: float) -> torch.Tensor:
 
 
 def rough(error: float) -> Blocked:
-    return Blocked(Logits(error, slack=0.1), 8, exact=Blocked(Logits(), 8))
+    return Blocked(Logits(error, slack=0.1), (8,), exact=Blocked(Logits(), (8,)))
 
 
 def test_each_image_keeps_its_strongest_attempt_up_to_the_first_that_fools() -> None:
@@ -70,7 +70,7 @@ def test_undecided_is_what_rounding_reaches_or_wrongly_takes_for_wrong() -> None
     assert undecided(rough(0.0), x, y).tolist() == [False, True, False]
     assert not undecided(rough(0.0), images(0.55), y[:1]).any()
     assert undecided(rough(0.5), x, y).tolist() == [False, True, True]
-    assert not undecided(Blocked(Logits(), 8), x, y).any()
+    assert not undecided(Blocked(Logits(), (8,)), x, y).any()
 
 
 def test_a_careful_attack_repeats_what_is_undecided_exactly_and_keeps_the_better() -> None:
@@ -90,5 +90,5 @@ def test_a_careful_attack_repeats_what_is_undecided_exactly_and_keeps_the_better
     assert asked[1] == (0.0, [pytest.approx(0.3)] * 2, [pytest.approx(0.2), pytest.approx(0.3)])
     torch.testing.assert_close(result, torch.tensor([0.25, 0.45, 0.6]))
     assert len(asked) == 2
-    attack(Blocked(Logits(), 8), x, y, budget, streams, gain=0.0)
+    attack(Blocked(Logits(), (8,)), x, y, budget, streams, gain=0.0)
     assert len(asked) == 3

@@ -21,7 +21,7 @@ CPU = torch.device("cpu")
 
 
 def impatient() -> Blocked:
-    model = Blocked(torch.nn.Identity(), 8)
+    model = Blocked(torch.nn.Identity(), (8,))
     model.patient = False
     return model
 

@@ -29,6 +29,7 @@ BATCH = 1024
 CASCADED = 64
 THREADS = torch.get_num_threads()
 BLOCKS = ((32, 1), (64, 1), (256, 1), (8, THREADS), (16, THREADS), (32, THREADS), (64, THREADS))
+"""Their size, and how many are computed at once."""
 
 
 def once(benchmark, run) -> None:
@@ -228,8 +229,8 @@ def count(model: nn.Module, name: str, passes: Counter[str]) -> torch.utils.hook
 def best_rate(model: Blocked, run: Callable[[Blocked], object], images: int) -> float:
     """Images a second, in the fastest of several block sizes, on one thread a block or on all."""
     rates = []
-    for block in BLOCKS:
-        blocked = Blocked(model.model, *block)
+    for size, workers in BLOCKS:
+        blocked = Blocked(model.model, (size,), workers)
         run(blocked)
         started = time.perf_counter()
         run(blocked)

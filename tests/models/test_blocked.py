@@ -7,7 +7,7 @@ import torch
 
 from robench.attacks.gradient import look
 from robench.data.base import Dataset
-from robench.models.blocked import Blocked
+from robench.models.blocked import Blocked, settled
 from robench.subject import Subject, to_pixels
 
 
@@ -33,13 +33,13 @@ def test_gradients_of_an_image_do_not_depend_on_the_batch(twn_digits: Subject, d
 def test_logits_are_the_bare_models() -> None:
     bare = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.Flatten(), torch.nn.Linear(4 * 36, 5))
     x = torch.rand(10, 3, 8, 8)
-    torch.testing.assert_close(Blocked(bare, 4)(x), bare(x))
+    torch.testing.assert_close(Blocked(bare, (4,))(x), bare(x))
 
 
 def test_blocks_on_threads_give_the_same_bits_in_the_callers_mode(twn_digits: Subject, digits: Dataset) -> None:
     x = to_pixels(digits.images[:130], torch.device("cpu"))
     y = torch.from_numpy(digits.labels[:130])
-    two, three = (Blocked(twn_digits.exact.model, 32, workers) for workers in (2, 3))
+    two, three = (Blocked(twn_digits.exact.model, (8, 32), workers) for workers in (2, 3))
     assert torch.equal(look(two, x, y).gradient, look(three, x.flip(0), y.flip(0)).gradient.flip(0))
     with torch.inference_mode():
         whole = two(x)
@@ -49,12 +49,36 @@ def test_blocks_on_threads_give_the_same_bits_in_the_callers_mode(twn_digits: Su
         assert not two(x.requires_grad_()).requires_grad
 
 
-def test_exactly_is_the_exact_model_in_blocks_for_few(twn_digits: Subject, digits: Dataset) -> None:
-    x = to_pixels(digits.images[:20], torch.device("cpu"))
-    rough = Blocked(torch.nn.Sequential(twn_digits.exact.model, torch.nn.ReLU()), 32, exact=twn_digits.exact)
-    few = rough.exactly()
-    assert (few.block, few.exact, few.slack) == (8, None, 0.0)
-    torch.testing.assert_close(few(x), twn_digits.exact(x), rtol=1e-4, atol=1e-4)
+@pytest.mark.parametrize(
+    ("images", "blocks"),
+    [(0, [8]), (1, [8]), (9, [8, 8]), (23, [8, 8, 8]), (25, [16, 16]), (40, [16, 16, 8]), (64, [32, 32])],
+)
+def test_blocks_keep_all_workers_busy(images: int, blocks: list[int]) -> None:
+    asked = []
+    bare = torch.nn.Flatten()
+    bare.register_forward_hook(lambda _, inputs, __: asked.append(len(inputs[0])))
+    x = torch.rand(images, 1, 2, 2)
+    assert torch.equal(Blocked(bare, (8, 16, 32), workers=2)(x), x.flatten(1))
+    assert sorted(asked, reverse=True) == blocks
+
+
+class Uneven(torch.nn.Module):
+    """Rounds otherwise in small batches."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (x + (1e-6 if len(x) < 32 else 0.0)).flatten(1)
+
+
+class Blind(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.detach().flatten(1)
+
+
+def test_small_blocks_are_for_models_that_give_the_same_bits_in_them(twn_digits: Subject, digits: Dataset) -> None:
+    x = to_pixels(digits.images[:40], torch.device("cpu"))
+    models = [twn_digits.exact.model, Uneven(), Blind()]
+    sizes = [settled(Blocked(model, (8, 32), workers=2), x).sizes for model in models]
+    assert sizes == [(8, 32), (32,), (32,)]
 
 
 LAST_WORDS = """
@@ -67,7 +91,7 @@ from robench.models.blocked import Blocked
 
 tasks = []
 atexit.register(lambda: print([Path(task).exists() for task in tasks]))  # runs last
-model = Blocked(nn.Sequential(nn.Conv2d(3, 8, 3), nn.Flatten(), nn.Linear(8 * 36, 10)), 8, workers=2)
+model = Blocked(nn.Sequential(nn.Conv2d(3, 8, 3), nn.Flatten(), nn.Linear(8 * 36, 10)), (8,), workers=2)
 look(model, torch.rand(64, 3, 8, 8), torch.zeros(64, dtype=torch.long))
 tasks += [f"/proc/self/task/{t.native_id}" for t in threading.enumerate() if t is not threading.main_thread()]
 print([Path(task).exists() for task in tasks])
