@@ -12,6 +12,7 @@ from torch import nn
 
 from robench import checks
 from robench.attacks import apply as attacks
+from robench.attacks.gradient import without_rounding
 from robench.core.errors import RobenchError
 from robench.core.types import Bits, Condition, Images, Measurement
 from robench.corruptions import apply as corruptions
@@ -133,8 +134,7 @@ def _search(task: Task, progress: Progress) -> Fallen:
 
 def _predictable(task: Task) -> bool:
     def run() -> bool:
-        attacked = task.subject.gradients
-        return checks.predictable(attacked.exact or attacked, *_first_images(task))
+        return checks.predictable(without_rounding(task.subject.gradients), *_first_images(task))
 
     return task.subject.remembered((task.data, "predictable"), run)
 

@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "shipping": LOW | {"checks", "data", "models", "quantizers", "subject", "zoo"},
     "training": LOW | {"attacks", "data", "distortions", "models", "quantizers", "shipping", "subject"},
     "runner": LOW | {"attacks", "checks", "corruptions", "data", "distortions", "models", "search", "subject"},
-    "evaluation": LOW | {"checks", "data", "models", "runner", "store", "subject", "zoo"},
+    "evaluation": LOW | {"data", "models", "runner", "store", "subject", "zoo"},
     "studies": LOW | {"api", "cards", "data", "distortions", "models", "report", "runner", "stats", "subject"},
     "api": LOW | {"data", "evaluation", "runner", "store", "subject", "suites", "zoo"},
 }
