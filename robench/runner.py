@@ -23,7 +23,7 @@ from robench.models.recalibration import recalibrated
 from robench.search import Fallen, Search
 from robench.subject import Subject, judge, to_pixels
 
-PROTOCOLS = {"clean": 5, "corruption": 5, "attack": 6, "distortion": 5}
+PROTOCOLS = {"clean": 5, "corruption": 5, "attack": 7, "distortion": 5}
 """By kind, raised whenever a condition would give other counts than before: what is stored of another is not used."""
 
 Progress = Callable[[int, int], None]

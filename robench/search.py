@@ -7,8 +7,9 @@ alone before its last step; so a sample of images is attacked again, with all st
 left out, and a flag tells where that disagrees.
 
 A perturbation that is scaled to another epsilon is within that budget too. Each one is tried at the next epsilon that
-is open, for the price of a forward pass; what falls there is not attacked there. So a search finds no less than the
-attack alone. Where an image has fallen, but not when rounded to 8 bits, larger epsilons are tried in the same way.
+is open, for the price of a forward pass; where that does not fool, an attack that can be resumed goes on from it for a
+few steps. What falls there is not attacked there. So a search finds no less than the attack alone. Where an image has
+fallen, but not when rounded to 8 bits, larger epsilons are tried in the same way.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,7 +20,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from robench.attacks.apply import perturb
+from robench.attacks import RESUMING
+from robench.attacks.apply import perturb, resume
 from robench.attacks.gradient import look, per_image
 from robench.attacks.losses import margin
 from robench.core.types import Bits, Condition, Floats
@@ -91,10 +93,11 @@ class Search:
         batch_size: int,
         progress: Progress,
     ) -> None:
-        self.subject, self.data, self.condition = subject, data, condition
+        self.subject, self.data = subject, data
         self.seed, self.draw, self.progress = seed, draw, progress
         self.batch_size = subject.exact.whole_blocks(batch_size)
         self.grid = condition.grid or (condition.level,)
+        self.condition = replace(condition, level=self.grid[0])
         levels, images = len(self.grid), len(clean)
         self.low = np.full(images, -1)  # the highest level at which an image is known to stand
         self.high = np.where(clean, levels, 0)  # the lowest at which it is known to have fallen
@@ -148,9 +151,8 @@ class Search:
         x, y = self._batch(images)
         outside = self.condition.name.startswith("torchattacks:")
         attacked = subject.model if outside else subject.gradients
-        condition = replace(self.condition, level=self.grid[0])
         epsilons = self._epsilons(levels, x)
-        result = perturb(attacked, x, y, condition, self.seed, self.draw, images, epsilons)
+        result = perturb(attacked, x, y, self.condition, self.seed, self.draw, images, epsilons)
         attempt = Attempt(images, levels, x, y, result)
         stood = self._judge(attempt)
         self.tried[levels, images] = True
@@ -181,7 +183,17 @@ class Search:
             scaled = attempt.of(chosen)
             while len(scaled.images):
                 scaled = self._scaled(scaled, way)
-                scaled = scaled.of(~self._judge(scaled))
+                fell = ~self._judge(scaled)
+                self._resume(scaled.of(~fell))
+                scaled = scaled.of(fell)
+
+    def _resume(self, attempt: Attempt) -> None:
+        """Go on from what stands at an epsilon that is open, where the attack knows how to."""
+        images, levels, x, y, start = attempt.of(self._is_open(attempt.images, attempt.levels))
+        if self.condition.name in RESUMING and len(images):
+            epsilons = self._epsilons(levels, x)
+            result = resume(self.subject.gradients, start, x, y, self.condition, epsilons)
+            self._judge(Attempt(images, levels, x, y, result))
 
     def _scaled(self, attempt: Attempt, way: int) -> Attempt:
         """Perturbations scaled to the level above (1) or below (-1), of images of which something is open there."""

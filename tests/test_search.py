@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from robench import zoo
-from robench.attacks import ATTACKS
+from robench.attacks import ATTACKS, RESUMING
 from robench.core.types import Condition
 from robench.data.base import Dataset
 from robench.evaluation import prepare
@@ -52,6 +52,30 @@ def test_a_search_begins_near_the_right_epsilon(
     monkeypatch.setattr(Search, "_strike", strike)
     Search(twn_digits, data, np.ones(64, bool), replace(PGD, grid=GRID), 0, 0, 64, lambda *at: None).run()
     assert sum(attacked) < 2.5 * 64  # one where the image stands, one for the audit, and a few wrong turns
+
+
+def test_resuming_saves_attacks_and_finds_no_less(
+    twn_digits: Subject, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = digits.first(128)
+    attacked = []
+    original = Search._strike
+
+    def strike(self, images, levels):
+        attacked.append(len(images))
+        return original(self, images, levels)
+
+    def run() -> np.ndarray:
+        attacked.clear()
+        search = Search(twn_digits, data, np.ones(128, bool), replace(PGD, grid=GRID), 0, 0, 128, lambda *at: None)
+        return search.run().top1
+
+    monkeypatch.setattr(Search, "_strike", strike)
+    resumed, with_resuming = run(), sum(attacked)
+    monkeypatch.setattr(RESUMING, "_entries", {})
+    alone = run()
+    assert with_resuming < sum(attacked)
+    assert (resumed & ~alone).sum() == 0
 
 
 def test_bfloat16_gradients_find_what_float32_gradients_find(digits: Dataset) -> None:

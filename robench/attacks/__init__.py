@@ -59,3 +59,8 @@ keyword-only."""
 
 ATTACKS: Registry[Attack] = Registry("attack", "robench.attacks")
 register = ATTACKS.register
+
+RESUMING: Registry[Attack] = Registry("attack that can be resumed", "robench.attacks")
+"""By an attack's name, (model, start, x, y, budget, **params) -> images: a few steps more from perturbed images
+``start``, which have stood within a smaller budget."""
+resumes = RESUMING.register

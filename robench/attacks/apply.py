@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
-from robench.attacks import ATTACKS, Attack, Budget, ImageStreams
+from robench.attacks import ATTACKS, RESUMING, Attack, Budget, ImageStreams
 from robench.attacks.gradient import per_image, size
 from robench.core.errors import RobenchError
 from robench.core.seeding import stream
@@ -47,9 +47,27 @@ def perturb(
     budget = Budget(norm, x.new_full((len(x),), condition.level or 0.0) if epsilons is None else epsilons)
     indices = range(len(x)) if images is None else images
     streams = ImageStreams([stream(seed, "attack", condition.name, draw, int(index)) for index in indices])
-    result = attack(model, x, y, budget, streams, **params)
+    return _held(attack(model, x, y, budget, streams, **params), x, budget, condition.name)
+
+
+def resume(
+    model: nn.Module,
+    start: torch.Tensor,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    condition: Condition,
+    epsilons: torch.Tensor,
+) -> torch.Tensor:
+    """The same for an attack that is resumed (see RESUMING) from images ``start`` within the budgets ``epsilons``."""
+    _, norm, params = check(condition)
+    budget = Budget(norm, epsilons)
+    return _held(RESUMING[condition.name](model, start, x, y, budget, **params), x, budget, condition.name)
+
+
+def _held(result: torch.Tensor, x: torch.Tensor, budget: Budget, name: str) -> torch.Tensor:
+    """What an attack gave; the clean image where that is outside the budget, or not finite."""
     if result.shape != x.shape:
-        raise RobenchError(f"the attack {condition.name} gave {list(result.shape)} for {list(x.shape)}; mend it.")
+        raise RobenchError(f"the attack {name} gave {list(result.shape)} for {list(x.shape)}; mend it.")
     within = (size(result - x, budget.norm) <= budget.epsilon + SLACK) & result.isfinite().flatten(1).all(1)
     return torch.where(per_image(within, x), result.detach().to(x.dtype).clamp(0, 1), x)
 

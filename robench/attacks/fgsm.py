@@ -4,12 +4,11 @@ import torch
 from torch import nn
 
 from robench.attacks import Budget, ImageStreams, register
-from robench.attacks.gradient import careful, look, project, steepest
+from robench.attacks.gradient import look, project, steepest, without_rounding
 from robench.attacks.losses import named
 
 
 @register("fgsm")
-@careful
 def fgsm(
     model: nn.Module, x: torch.Tensor, y: torch.Tensor, budget: Budget, rng: ImageStreams, *, loss: str = "ce"
 ) -> torch.Tensor:
@@ -18,5 +17,5 @@ def fgsm(
     Args:
         loss: ce, dlr or margin.
     """
-    gradient = look(model, x, y, named(loss)).gradient
+    gradient = look(without_rounding(model), x, y, named(loss)).gradient
     return project(x + budget.radius * steepest(gradient, budget.norm), x, budget)

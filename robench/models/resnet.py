@@ -2,7 +2,7 @@
 
 import torch
 from torch import nn
-from torch.nn.functional import pad, relu
+from torch.nn.functional import avg_pool2d, pad, relu
 
 from robench.models import register
 
@@ -20,10 +20,11 @@ class BasicBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(out_channels)
 
     def _shortcut(self, x: torch.Tensor) -> torch.Tensor:
+        """Pooling of single pixels subsamples as a slice does, and its gradient keeps the memory format."""
         if self.stride == 1 and not self.new_channels:
             return x
         before = self.new_channels // 2
-        return pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, before, self.new_channels - before))
+        return pad(avg_pool2d(x, 1, self.stride), (0, 0, 0, 0, before, self.new_channels - before))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """[N, C_in, H, W] -> [N, C_out, H / stride, W / stride]."""

@@ -12,7 +12,7 @@ import torch
 from skimage.util import random_noise
 from torch import nn
 
-from robench.attacks import ImageStreams
+from robench.attacks import RESUMING, ImageStreams
 from robench.attacks.gradient import look
 from robench.core.types import Condition
 from robench.corruptions import CORRUPTIONS
@@ -111,6 +111,12 @@ class TestTricks:
         self, benchmark, standard: Subject, few: Dataset, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(Search, "_scale", lambda *attempt: None)
+        once(benchmark, lambda: robench_pgd(standard, few, GRID))
+
+    def test_without_resuming(
+        self, benchmark, standard: Subject, few: Dataset, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(RESUMING, "_entries", {})
         once(benchmark, lambda: robench_pgd(standard, few, GRID))
 
     def test_all_steps(self, benchmark, standard: Subject, few: Dataset) -> None:
