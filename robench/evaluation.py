@@ -1,6 +1,7 @@
 """From models, data and a suite to result cards: the plan, what is stored of it already, and the rest of the work."""
 
 import hashlib
+import math
 import os
 import platform
 import subprocess
@@ -30,6 +31,11 @@ PROBE = 64
 AGREEMENT = 0.9
 BLOCKS = (8, 16, 32)
 """Images in a block where each core computes one."""
+LARGE = 64 * 64
+"""Pixels of an image; more of them keep a core busy in small blocks, and memory is what is short."""
+LARGE_BLOCKS = {"cpu": (8,), "cuda": (64,)}
+BATCH, LARGE_BATCH = 1024, 128
+"""Images held at once."""
 
 
 def choose_data(spec: str, models: Sequence[str], data_dir: Path | None) -> tuple[Dataset, str]:
@@ -88,7 +94,8 @@ def prepare(
         RobenchError: it does not take these images, or its output is no [N, classes] of finite logits.
     """
     name = loaded.card.name
-    model = Blocked(loaded.module.to(device).float().requires_grad_(False))
+    sizes = LARGE_BLOCKS[device.type] if is_large(data) else None
+    model = Blocked(loaded.module.to(device).float().requires_grad_(False), sizes)
     x = to_pixels(data.images[:PROBE], device)
     shape = list(x.shape)
     try:
@@ -104,7 +111,7 @@ def prepare(
         raise RobenchError(f"{name} gives logits that are not finite on clean images; check its weights.")
     guesses = hashlib.sha256(logits.argmax(1).cpu().numpy().tobytes()).hexdigest()
     fingerprint = f"{zoo.parameters_sha256(loaded.module)}:{guesses}:{gradients}" + (":patient" if patient else "")
-    exact = _folded(model, x)
+    exact = _folded(model, x, sizes or BLOCKS)
     fast = _with_gradients(exact, x, gradients)
     return Subject(loaded.card, model, exact, fast, patient, loaded.lowbit, fingerprint)
 
@@ -128,14 +135,19 @@ def _in_bfloat16(exact: Blocked, x: torch.Tensor) -> Blocked:
     return settled(fast, x) if same >= AGREEMENT else exact
 
 
-def _folded(model: Blocked, x: torch.Tensor) -> Blocked:
-    """Without batch norm, and on a CPU in blocks, one on each core: see Folded."""
+def _folded(model: Blocked, x: torch.Tensor, sizes: tuple[int, ...]) -> Blocked:
+    """Without batch norm, and on a CPU in blocks of several sizes, one on each core: see Folded."""
     folded = fold_batch_norm(model.model)
     if folded is None or not agrees(folded, model.model, x):
         return model
     if model.device.type == "cuda":
-        return Blocked(folded)
-    return settled(Blocked(folded, BLOCKS, torch.get_num_threads()), x)
+        return Blocked(folded, model.sizes)
+    return settled(Blocked(folded, sizes, torch.get_num_threads()), x)
+
+
+def is_large(data: Dataset) -> bool:
+    """Whether the images have so many pixels that few of them are held at once."""
+    return math.prod(data.images.shape[2:]) > LARGE
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +157,7 @@ class Evaluation:
     Attributes:
         subjects: every model that is measured, twins among them.
         data: exactly the images that are evaluated.
-        batch_size: images held at once; no score depends on it.
+        batch_size: images held at once, None for as many as their size allows; no score depends on it.
         calibration: training images, for conditions that recalibrate batch norm.
     """
 
@@ -153,13 +165,14 @@ class Evaluation:
     data: Dataset
     suite: Suite
     store: Store
-    batch_size: int
+    batch_size: int | None
     calibration: Dataset | None = None
 
     def tasks(self) -> list[Task]:
         """All measurements in order: a condition for every model before the next, so that its images are made once."""
+        size = self.batch_size or (LARGE_BATCH if is_large(self.data) else BATCH)
         return [
-            Task(subject, self.data, condition, draw, self.suite.seed, self.batch_size, self.calibration)
+            Task(subject, self.data, condition, draw, self.suite.seed, size, self.calibration)
             for condition in self.suite.conditions
             for draw in range(condition.draws)
             for subject in self.subjects

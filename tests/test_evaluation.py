@@ -211,3 +211,19 @@ def test_a_model_that_cannot_compute_in_bfloat16_gives_gradients_in_float32(digi
     assert subject.gradients is subject.exact
     usual = prepare(zoo.load("fp_resnet20", "digits", 10), digits, torch.device("cpu"), "bfloat16")
     assert usual.gradients.slack > 0
+
+
+def test_large_images_come_in_small_blocks_and_batches(digits: Dataset, tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (20, 3, 72, 72), np.uint8)
+    np.savez(tmp_path / "large.npz", x=images.transpose(0, 2, 3, 1), y=np.arange(20) % 2)
+    model = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()
+    ).eval()
+    request = Request((model,), f"npz:{tmp_path / 'large.npz'}", "quick", n_images=20, store=tmp_path / "store")
+    with open_run(request, print) as run:
+        (subject,) = run.evaluation.subjects
+        sizes = [blocked.sizes for blocked in (subject.model, subject.exact, subject.gradients)]
+        assert sizes == [(8,)] * 3
+        assert {task.batch_size for task in run.evaluation.tasks()} == {128}
+    usual = prepare(zoo.load("fp_resnet20", "digits", 10), digits, torch.device("cpu"))
+    assert usual.exact.sizes == (8, 16, 32)

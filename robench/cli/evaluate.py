@@ -27,7 +27,9 @@ def evaluate(
     twin: Annotated[str, typer.Option(help="A model to compare with, or none; the card's own by default.")] = "auto",
     conditions: Annotated[str, typer.Option(help="Only these, such as 'attack/*' or '*/gaussian'.")] = "*",
     n_images: Annotated[int | None, typer.Option(help="The first N images; the suite's number by default.")] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Images held at once; changes no score.")] = 1024,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Images held at once, 1024 (128 large ones) by default; changes no score.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Of all noise; the suite's by default.")] = None,
     device: Device = "auto",
     gradients: Annotated[
