@@ -189,7 +189,7 @@ def project(x: torch.Tensor, origin: torch.Tensor, budget: Budget) -> torch.Tens
     """The nearest images to ``x`` that are within the budget around ``origin`` and then in [0, 1]."""
     delta = x - origin
     if budget.norm == "linf":
-        delta = delta.clamp(-budget.radius, budget.radius)
+        delta.clamp_(-budget.radius, budget.radius)
     else:
-        delta = delta * per_image((budget.epsilon / size(delta, "l2").clamp(min=1e-12)).clamp(max=1), delta)
-    return (origin + delta).clamp(0, 1)
+        delta *= per_image((budget.epsilon / size(delta, "l2").clamp(min=1e-12)).clamp(max=1), delta)
+    return delta.add_(origin).clamp_(0, 1)

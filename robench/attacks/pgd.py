@@ -94,6 +94,6 @@ def _ascend(
         active = active[going]
         if not len(active):
             break
-        moved = result[active] + step[active] * steepest(point.gradient[going], budget.norm)
+        moved = steepest(point.gradient[going], budget.norm).mul_(step[active]).add_(result[active])
         result[active] = project(moved, x[active], budget.of(active))
     return result

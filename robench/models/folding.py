@@ -62,9 +62,11 @@ def fold_batch_norm(model: nn.Module) -> Folded | None:
             continue
         conv, norm = modules[str(before.target)], modules[str(node.target)]
         if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d) and norm.track_running_stats:
-            folds.append((conv, norm, fuse_conv_bn_eval(conv, norm)))
+            fused = fuse_conv_bn_eval(conv, norm)
+            fused.weight.data = fused.weight.data.contiguous(memory_format=torch.channels_last)
+            folds.append((conv, norm, fused))
             parent, _, name = str(before.target).rpartition(".")
-            setattr(modules[parent], name, folds[-1][2])
+            setattr(modules[parent], name, fused)
             node.replace_all_uses_with(before)
             traced.graph.erase_node(node)
     traced.recompile()
