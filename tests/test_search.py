@@ -38,39 +38,34 @@ def test_a_search_finds_what_an_attack_at_each_epsilon_finds(twn_digits: Subject
     assert (np.diff(together.astype(int), axis=0) <= 0).all()
 
 
-def test_a_search_begins_near_the_right_epsilon(
-    twn_digits: Subject, digits: Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    data = digits.first(64)
-    attacked = []
+@pytest.fixture
+def attacked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many images each attack got."""
+    counts: list[int] = []
     original = Search._strike
 
     def strike(self, images, levels):
-        attacked.append(len(images))
+        counts.append(len(images))
         return original(self, images, levels)
 
     monkeypatch.setattr(Search, "_strike", strike)
-    Search(twn_digits, data, np.ones(64, bool), replace(PGD, grid=GRID), 0, 0, 64, lambda *at: None).run()
+    return counts
+
+
+def test_a_search_begins_near_the_right_epsilon(twn_digits: Subject, digits: Dataset, attacked: list[int]) -> None:
+    condition = replace(PGD, grid=GRID)
+    Search(twn_digits, digits.first(64), np.ones(64, bool), condition, 0, 0, 64, lambda *at: None).run()
     assert sum(attacked) < 2.5 * 64  # one where the image stands, one for the audit, and a few wrong turns
 
 
 def test_resuming_saves_attacks_and_finds_no_less(
-    twn_digits: Subject, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+    twn_digits: Subject, digits: Dataset, attacked: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = digits.first(128)
-    attacked = []
-    original = Search._strike
-
-    def strike(self, images, levels):
-        attacked.append(len(images))
-        return original(self, images, levels)
-
     def run() -> np.ndarray:
         attacked.clear()
-        search = Search(twn_digits, data, np.ones(128, bool), replace(PGD, grid=GRID), 0, 0, 128, lambda *at: None)
-        return search.run().top1
+        everyone, condition = np.ones(128, bool), replace(PGD, grid=GRID)
+        return Search(twn_digits, digits.first(128), everyone, condition, 0, 0, 128, lambda *at: None).run().top1
 
-    monkeypatch.setattr(Search, "_strike", strike)
     resumed, with_resuming = run(), sum(attacked)
     monkeypatch.setattr(RESUMING, "_entries", {})
     alone = run()
