@@ -62,5 +62,5 @@ register = ATTACKS.register
 
 RESUMING: Registry[Attack] = Registry("attack that can be resumed", "robench.attacks")
 """By an attack's name, (model, start, x, y, budget, **params) -> images: a few steps more from perturbed images
-``start``, which have stood within a smaller budget."""
+``start``, which are within the budget and stand."""
 resumes = RESUMING.register
