@@ -22,7 +22,7 @@ from robench.models.blocked import Blocked, settled
 from robench.models.folding import Folded, agrees, fold_batch_norm
 from robench.models.precision import BFloat16, computes_bfloat16
 from robench.models.surrogate import straight_through
-from robench.runner import PROTOCOLS, Progress, Task, measure, recalibrates
+from robench.runner import Progress, Task, measure, protocol, recalibrates
 from robench.store import Scope, Store
 from robench.subject import Subject, to_pixels
 
@@ -182,7 +182,7 @@ class Evaluation:
         data = self.data.fingerprint
         if self.calibration is not None and recalibrates(task.condition):
             data += f"+{self.calibration.fingerprint}"
-        model = f"{PROTOCOLS[task.condition.kind]}:{task.subject.fingerprint}"
+        model = f"{protocol(task.condition)}:{task.subject.fingerprint}"
         return Scope(model, data, self.suite.seed)
 
     def stored(self, task: Task) -> Measurement | None:

@@ -2,13 +2,12 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 import torch
-from torch import nn
 
 from robench import checks
 from robench.attacks import apply as attacks
@@ -19,12 +18,12 @@ from robench.corruptions import apply as corruptions
 from robench.data.base import Dataset
 from robench.distortions import apply as distortions
 from robench.models.folding import Folded
-from robench.models.recalibration import recalibrated
+from robench.models.recalibration import Statistics, recalibrated, statistics
 from robench.search import Fallen, Search
 from robench.subject import Subject, judge, to_pixels
 
-PROTOCOLS = {"clean": 5, "corruption": 5, "attack": 7, "distortion": 5}
-"""By kind, raised whenever a condition would give other counts than before: what is stored of another is not used."""
+PROTOCOLS = {"clean": 5, "corruption": 5, "attack": 7, "distortion": 5, "recalibrated distortion": 6}
+"""Raised whenever a condition of that kind would give other counts: what is stored under another is not used."""
 
 Progress = Callable[[int, int], None]
 CHECKED = 64
@@ -168,12 +167,13 @@ def _distorted(task: Task) -> Iterator[str]:
     model, folded = subject.model.model, subject.exact.model
     refresh = folded.refresh if isinstance(folded, Folded) else lambda: None
     inner = dict(change.params).get("layers") == "inner"
+    before = _statistics(task) if recalibrates(change) else None
     with ExitStack() as stack:
         stack.callback(refresh)  # last of all, when weights and statistics are what they were
         changed = stack.enter_context(
             distortions.distorted(model, change.name, change.level, task.seed, task.draw, subject.lowbit, inner=inner)
         )
-        fits = not recalibrates(change) or stack.enter_context(_recalibrated(task, model))
+        fits = before is None or stack.enter_context(recalibrated(model, _calibration_images(task), before))
         refresh()
         yield "" if changed and fits else NO_BATCH_NORM if changed else IDENTITY
 
@@ -183,9 +183,23 @@ def recalibrates(condition: Condition) -> bool:
     return condition.kind == "distortion" and dict(condition.params).get("batch_norm") == "recalibrated"
 
 
-def _recalibrated(task: Task, model: nn.Module) -> AbstractContextManager[bool]:
+def protocol(condition: Condition) -> int:
+    """The number in ``PROTOCOLS`` that a measurement of it is stored under."""
+    return PROTOCOLS["recalibrated distortion" if recalibrates(condition) else condition.kind]
+
+
+def _statistics(task: Task) -> Statistics:
+    """Batch norm's statistics over the calibration images while the weights are what they were."""
+
+    def run() -> Statistics:
+        return statistics(task.subject.model.model, _calibration_images(task))
+
+    return task.subject.remembered((task.calibration, "statistics"), run)
+
+
+def _calibration_images(task: Task) -> torch.Tensor:
     assert task.calibration is not None
-    return recalibrated(model, torch.from_numpy(task.calibration.images))
+    return torch.from_numpy(task.calibration.images)
 
 
 MEASURES = {"clean": _clean, "corruption": _corruption, "attack": _attack, "distortion": _distortion}

@@ -16,8 +16,8 @@ from robench.models.layers import inner_layers, weighted_layers
 
 ROUNDING = 1e-6
 SETTINGS = {"layers": "inner", "batch_norm": "recalibrated"}
-"""What a condition may ask for besides a level: noise on the inner layers alone; batch norm's statistics taken again
-under the distortion (see ``robench.models.recalibration``)."""
+"""What a condition may ask for besides a level: noise on the inner layers alone; batch norm's statistics moved as
+the distortion moves those of training images (see ``robench.models.recalibration``)."""
 
 
 def targets(

@@ -33,8 +33,8 @@ class Recipe:
         label_smoothing: in [0, 1).
         mean, std: the normalisation inside the model, per channel, on the [0, 1] scale.
         bf16: bfloat16 autocast for convolutions and linear layers.
-        recalibrate: training images over which batch norm's statistics are taken again for the deployed weights, after
-            the last epoch; 0 keeps those of training.
+        recalibrate: training images, augmented, over which batch norm's statistics are taken again for the deployed
+            weights, after the last epoch; 0 keeps those of training.
         hold_out: training images that are kept back and judged after each epoch, for choices between recipes.
         tested_under: distortions without a level, such as "sign", under which the held-out images are judged as well.
         seed: of the initial weights, the order and the augmentation.

@@ -64,7 +64,7 @@ def ship(trainer: Trainer, folder: Path, data_dir: Path | None = None) -> ModelC
     network = trainer.model.network
     assert isinstance(network, torch.nn.Module)
     if recipe.recalibrate:
-        recalibrate(trainer.model, trainer.images[: recipe.recalibrate])
+        recalibrate(trainer.model, trainer.augmented(recipe.recalibrate))
     floats, lowbits = deploy(network.cpu())
     hidden = (*CARD_FIELDS, "mean", "std")
     settings = {name: value for name, value in asdict(recipe).items() if name not in hidden}

@@ -179,7 +179,7 @@ class Trainer:
 
     def _epoch(self, step_done: Callable[[], None]) -> Epoch:
         started = time.perf_counter()
-        rng = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + self.done)
+        rng = self._rng(self.done)
         torch.manual_seed(rng.initial_seed())  # for projections that draw
         set_active(self.model, self.done >= self.switch)
         if self.switch and self.done == self.switch:
@@ -200,6 +200,13 @@ class Trainer:
         seen = self.steps * min(self.recipe.batch_size, len(self.labels))
         seconds = time.perf_counter() - started
         return Epoch(self.done, total_loss / self.steps, correct / seen, seconds, held_out, under, robust)
+
+    def augmented(self, n: int) -> torch.Tensor:
+        """The first ``n`` training images, augmented as those of an epoch that comes after the last."""
+        return augment(self.images[:n], self.recipe.crop, self.recipe.flip, self._rng(self.recipe.epochs))
+
+    def _rng(self, epoch: int) -> torch.Generator:
+        return torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + epoch)
 
     def _step(self, chosen: torch.Tensor, number: int, rng: torch.Generator) -> tuple[float, int]:
         recipe = self.recipe

@@ -93,6 +93,18 @@ def test_the_shipped_folder_holds_the_trained_model(recipe: Recipe, data: Datase
         torch.testing.assert_close(loaded.module(x), trainer.model.eval()(x), rtol=1e-4, atol=1e-4)
 
 
+def test_batch_norm_is_recalibrated_on_images_as_they_were_trained_on(
+    recipe: Recipe, data: Dataset, tmp_path: Path
+) -> None:
+    trainer = start(replace(recipe, epochs=1, recalibrate=200, crop=2), data, tmp_path / "run")
+    trainer.run(lambda epoch: None)
+    ship(trainer, tmp_path / "run")
+    model, images = trainer.model, trainer.augmented(200)
+    assert not torch.equal(images, trainer.images[:200])
+    given = model.network.conv1((images.float() / 255 - model.mean) / model.std)
+    torch.testing.assert_close(model.network.bn1.running_mean, given.mean((0, 2, 3)), rtol=2e-3, atol=2e-3)
+
+
 def test_a_folder_of_another_recipe_is_refused(recipe: Recipe, data: Dataset, tmp_path: Path) -> None:
     trainer = start(replace(recipe, epochs=1), data, tmp_path)
     trainer.run(lambda epoch: None)

@@ -14,7 +14,7 @@ from robench.data.base import Dataset
 from robench.distortions import DISTORTIONS
 from robench.distortions.apply import distorted
 from robench.models.layers import inner_layers
-from robench.models.recalibration import recalibrated
+from robench.models.recalibration import recalibrated, statistics
 from robench.studies.study import Facts
 from robench.subject import Subject, to_pixels
 
@@ -76,11 +76,11 @@ def effect_of_sign(
     """What Sign does to each inner layer, its weights given: see the page's text for the definitions."""
     model = subject.model.model
     pixels = to_pixels(data.images[:IMAGES], subject.model.device)
-    plain = _activations(model, pixels)
+    images = torch.from_numpy((calibration or data).images)
+    plain, before = _activations(model, pixels), statistics(model, images)
     with distorted(model, "sign", None, seed=0, lowbit=subject.lowbit):
         kept = _activations(model, pixels)
-        images = torch.from_numpy((calibration or data).images)
-        with recalibrated(model, images):
+        with recalibrated(model, images, before):
             again = _activations(model, pixels)
     return [
         {
