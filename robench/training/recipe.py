@@ -35,6 +35,8 @@ class Recipe:
         bf16: bfloat16 autocast for convolutions and linear layers.
         recalibrate: training images, augmented, over which batch norm's statistics are taken again for the deployed
             weights, after the last epoch; 0 keeps those of training.
+        average: how many epochs, counted from the end, give weights to the average that is deployed (Izmailov et al.
+            2018, arXiv:1803.05407), with ``recalibrate``; 0 deploys the weights of the final epoch.
         hold_out: training images that are kept back and judged after each epoch, for choices between recipes.
         tested_under: distortions without a level, such as "sign", under which the held-out images are judged as well.
         seed: of the initial weights, the order and the augmentation.
@@ -64,6 +66,7 @@ class Recipe:
     label_smoothing: float = 0.0
     bf16: bool = True
     recalibrate: int = 0
+    average: int = 0
     hold_out: int = 0
     tested_under: list[str] = field(default_factory=list)
     seed: int = 0
@@ -73,6 +76,10 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.epsilon < 0:
             raise ValueError(f"adversarial = {self.adversarial!r} is below 0")
+        if not 0 <= self.average <= self.epochs:
+            raise ValueError(f"average = {self.average} is not from 0 to the number of epochs")
+        if self.average and not self.recalibrate:
+            raise ValueError("averaged weights need their own batch-norm statistics: set recalibrate")
 
     @property
     def epsilon(self) -> float:

@@ -55,7 +55,7 @@ def start(
 
 
 def ship(trainer: Trainer, folder: Path, data_dir: Path | None = None) -> ModelCard:
-    """Write the trained model, by its final epoch's weights, as a folder of the zoo, and measure its clean accuracy.
+    """Write the trained model as a folder of the zoo, and measure its clean accuracy.
 
     Returns:
         The model card that was written.
@@ -73,7 +73,7 @@ def ship(trainer: Trainer, folder: Path, data_dir: Path | None = None) -> ModelC
         num_classes=len(data.classes),
         mean=tuple(recipe.mean),
         std=tuple(recipe.std),
-        training=settings | {"source": data.source, "train_images": len(data), "weights": "final epoch"},
+        training=settings | {"source": data.source, "train_images": len(data), "weights": _which(recipe)},
     )
     return shipping.ship(
         folder,
@@ -82,3 +82,7 @@ def ship(trainer: Trainer, folder: Path, data_dir: Path | None = None) -> ModelC
         {f"network.{name}": lowbit for name, lowbit in lowbits.items()},
         load_data(recipe.dataset, "test", data_dir),
     )
+
+
+def _which(recipe: Recipe) -> str:
+    return f"average of the last {recipe.average} epochs" if recipe.average else "final epoch"

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
+from torch.optim.swa_utils import AveragedModel
 
 from robench.core.errors import RobenchError
 from robench.data.base import Dataset
@@ -75,6 +76,14 @@ def _compiled(model: Classifier) -> nn.Module:
     return compiled
 
 
+def _with_defaults(settings: dict[str, Any], checkpoint: Path) -> dict[str, Any]:
+    """The settings in a checkpoint, with the defaults of keys that came after it."""
+    try:
+        return asdict(Recipe(**settings))
+    except (TypeError, ValueError) as error:
+        raise FileExistsError(checkpoint) from error
+
+
 def shared(settings: dict[str, Any]) -> dict[str, Any]:
     """The settings of a recipe that decide its full-precision epochs."""
     return {name: value for name, value in settings.items() if name not in ("name", "quantizer", "twin", "paper")}
@@ -117,6 +126,7 @@ class Trainer:
         self.steps = max(len(self.data) // recipe.batch_size, 1)
         self.optimizer, self.scheduler = optimizer_and_schedule(self.model, recipe, self.steps)
         self.switch = round(recipe.full_precision * recipe.epochs)
+        self.averaged = AveragedModel(self.model) if recipe.average else None
         self.done = 0
         self.best_robust = 0.0
         if checkpoint.is_file():
@@ -124,9 +134,11 @@ class Trainer:
 
     def _resume(self) -> None:
         state = torch.load(self.checkpoint, weights_only=True)
-        if state["recipe"] != asdict(self.recipe):
+        if _with_defaults(state["recipe"], self.checkpoint) != asdict(self.recipe):
             raise FileExistsError(self.checkpoint)
         self.model.load_state_dict(state["model"])
+        if self.averaged:
+            self.averaged.load_state_dict(state["averaged"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.done = state["done"]
         self.best_robust = state["best_robust"]
@@ -143,7 +155,9 @@ class Trainer:
             FileExistsError: it is of another recipe.
         """
         state = torch.load(checkpoint, weights_only=True)
-        ours, theirs = (shared(settings) for settings in (asdict(self.recipe), state["recipe"]))
+        ours, theirs = (
+            shared(settings) for settings in (asdict(self.recipe), _with_defaults(state["recipe"], checkpoint))
+        )
         if ours != theirs or state["done"] != self.switch:
             raise FileExistsError(checkpoint)
         self.model.load_state_dict(state["model"], strict=False)
@@ -157,6 +171,7 @@ class Trainer:
             "done": self.done,
             "best_robust": self.best_robust,
             "model": self.model.state_dict(),
+            "averaged": self.averaged.state_dict() if self.averaged else None,
             "optimizer": self.optimizer.state_dict(),
         }
         partial = self.checkpoint.with_suffix(".partial")
@@ -166,15 +181,22 @@ class Trainer:
         partial.replace(self.checkpoint)
 
     def run(self, report: Callable[[Epoch], None], step_done: Callable[[], None] = lambda: None) -> Classifier:
-        """Train the epochs that are left and give the model; ``report`` hears of each epoch after it is on disk.
+        """Train the epochs that are left; ``report`` hears of each after it is on disk.
+
+        Returns:
+            The model with the final epoch's weights, or with the average that the recipe asks for.
 
         Raises:
             RobenchError: adversarial training has overfitted catastrophically; the last sound epoch is on disk.
         """
         while self.done < self.recipe.epochs:
             epoch = self._epoch(step_done)
+            if self.averaged and self.done > self.recipe.epochs - self.recipe.average:
+                self.averaged.update_parameters(self.model)
             self._save()
             report(epoch)
+        if self.averaged:
+            self.model.load_state_dict(self.averaged.module.state_dict())
         return self.model.eval()
 
     def _epoch(self, step_done: Callable[[], None]) -> Epoch:

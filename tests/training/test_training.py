@@ -16,7 +16,7 @@ from robench.training.recipe import RECIPES, Recipe, load_recipe
 from robench.training.ship import ship, start
 from robench.training.trainer import BRANCH, Epoch, Trainer
 
-NEGATIVE = (RECIPES / "digits" / "fp_resnet20.toml").read_text() + 'adversarial = "-1/255"'
+PLAIN = (RECIPES / "digits" / "fp_resnet20.toml").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +118,7 @@ def test_twins_differ_in_the_quantizer_alone_and_in_what_a_clip_needs() -> None:
         if recipe.twin:
             twin = load_recipe(f"{recipe.dataset}/{recipe.twin}")
             free = ["name", "quantizer", "twin", "paper"]
-            free += ["clip", "learning_rate", "full_precision", "tested_under"] if recipe.clip else []
+            free += ["clip", "learning_rate", "full_precision", "tested_under", "average"] if recipe.clip else []
             assert replace(recipe, **{name: getattr(twin, name) for name in free}) == twin
 
 
@@ -128,7 +128,9 @@ def test_twins_differ_in_the_quantizer_alone_and_in_what_a_clip_needs() -> None:
         ("epochs =", "does not fit"),
         ('name = "x"', "does not fit"),
         ("colour = 1", "Its keys may be"),
-        (NEGATIVE, "is below 0"),
+        (PLAIN + 'adversarial = "-1/255"', "is below 0"),
+        (PLAIN + "average = -1", "is not from 0 to the number of epochs"),
+        (PLAIN + "average = 3", "set recalibrate"),
     ],
 )
 def test_a_bad_recipe_is_one_sentence(text: str, sentence: str, tmp_path: Path) -> None:
@@ -162,6 +164,7 @@ def test_augmentation_shifts_and_mirrors_whole_images() -> None:
         ({"hold_out": 32}, {"held_out"}),
         ({"hold_out": 32, "quantizer": "tr_stochm3", "tested_under": ["sign", "round"]}, {"held_out", "under"}),
         ({"quantizer": "fp", "adversarial": "2/255"}, {"robust"}),
+        ({"quantizer": "tr_sign", "average": 2, "recalibrate": 64}, set()),
     ],
 )
 def test_a_resumed_run_of_any_kind_ends_at_the_same_weights(
@@ -179,6 +182,31 @@ def test_a_resumed_run_of_any_kind_ends_at_the_same_weights(
     resumed.run(lambda epoch: None)
     first, second = weights(whole), weights(resumed)
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_checkpoint_from_before_a_key_was_added_is_resumed(recipe: Recipe, data: Dataset, tmp_path: Path) -> None:
+    path = tmp_path / "c.pt"
+    Trainer(replace(recipe, epochs=1), data, path).run(lambda epoch: None)
+    state = torch.load(path, weights_only=True)
+    del state["recipe"]["average"]
+    torch.save(state, path)
+    assert Trainer(replace(recipe, epochs=1), data, path).done == 1
+    state["recipe"]["colour"] = "red"
+    torch.save(state, path)
+    with pytest.raises(FileExistsError):
+        Trainer(replace(recipe, epochs=1), data, path)
+
+
+def test_averaged_weights_are_the_mean_of_those_after_the_last_epochs(
+    recipe: Recipe, data: Dataset, tmp_path: Path
+) -> None:
+    recipe = replace(recipe, quantizer="tr_sign", epochs=3, average=2, recalibrate=64)
+    found = []
+    trainer = start(recipe, data, tmp_path)
+    trainer.run(lambda epoch: found.append(weights(trainer)))
+    for name, parameter in trainer.model.named_parameters():
+        torch.testing.assert_close(parameter.data, (found[1][name] + found[2][name]) / 2)
+    assert ship(trainer, tmp_path).training["weights"] == "average of the last 2 epochs"
 
 
 def test_weights_are_judged_as_they_would_be_shipped(recipe: Recipe, data: Dataset, tmp_path: Path) -> None:
