@@ -30,6 +30,7 @@ from robench.studies.study import Facts
 ERROR = 0.11
 MARGIN = 0.02
 ALPHA = 0.05
+FINAL = "final epoch"
 
 INTRODUCTION = """\
 # Merolla, Appuswamy, Arthur, Esser and Modha (2016)
@@ -48,7 +49,7 @@ epochs; first and last layer are neither projected nor distorted. With a the lar
 Round a round(W/a), power a sgn(W)|W/a|^beta, gaussian_max W + s a N(0, 1), multiplicative W (1 + s N(0, 1)); StochM3
 is read as W times a factor uniform in [1/3, 3]. Clipping is to Glorot's bound, sqrt(1.5 / (fan in + fan out)). A
 projection changes a layer's scale, so that everything is measured twice: with the batch-norm statistics of training,
-and with statistics taken again under the distortion, from 500 training images without their labels.
+and recalibrated, with statistics moved as the distortion moves those of 500 training images, without their labels.
 """
 UNITS = """\
 Intervals are 95%: Wilson's over images, and for random distortions a two-way bootstrap over 5 draws and images; where
@@ -69,13 +70,20 @@ def page(cards: Sequence[ResultCard], measured: Facts, stem: str) -> str:
     """The study's page; sections whose networks are missing are left out."""
     data = cards[0].data
     images = f"Images: the first {data.n} of {data.source}, fingerprint `{data.fingerprint[:12]}`.\n"
-    parts = [INTRODUCTION, images, UNITS]
+    parts = [INTRODUCTION, images, _deployed(cards), UNITS]
     for name in available(cards):
         parts += [f"## {HEADINGS[name]}\n", TEXTS[name], f"![{HEADINGS[name]}]({stem}-{name}.png)\n"]
         parts += [TABLES[name](cards, measured)] if name in TABLES else []
     parts += ["## Test error under every distortion, in percent\n", _errors(cards)]
     parts += ["## Claims\n", CLAIMS, claims_table(_claims(named(cards)), COMMAND)]
     return "\n".join(parts)
+
+
+def _deployed(cards: Sequence[ResultCard]) -> str:
+    """Whose weights are not those of the final epoch, and what they are."""
+    names = {card.model.name: card.model.training.get("weights", FINAL) for card in cards}
+    others = "".join(f"; of {name}: {which}" for name, which in names.items() if which != FINAL)
+    return f"Weights that are measured: {FINAL}{others}.\n"
 
 
 TEXTS = {
