@@ -91,7 +91,8 @@ TEXTS = {
 tr_sign_c trains at Sign and is deployed with its latent weights. Histograms are of W/a per inner layer; the distance
 is the mean of |W - Sign(W)| / a; the correlation is Pearson's between the layer's outputs (before batch norm) with W
 and with Sign(W) in all inner layers, over 200 test images, units and places. Error in training is on held-out training
-images (5,000 of CIFAR-10); up to the dashed line the network trained without projection, clipped.
+images (5,000 of CIFAR-10), of the weights after each epoch; up to the dashed line the network trained without
+projection, clipped.
 """,
     "fig2": """\
 Test error against the level of each distortion; above with the batch-norm statistics of training, below recalibrated.
