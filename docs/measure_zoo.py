@@ -55,7 +55,7 @@ def table(data: Dataset) -> str:
 
 def _percent(estimate: Estimate, sign: str = "") -> str:
     value, low, high = (100 * share for share in astuple(estimate))
-    return f"{value:{sign}.1f} [{low:{sign}.1f}, {high:{sign}.1f}]"
+    return f"{value:{sign}z.1f} [{low:{sign}z.1f}, {high:{sign}z.1f}]"
 
 
 def main() -> None:
