@@ -76,10 +76,15 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.epsilon < 0:
             raise ValueError(f"adversarial = {self.adversarial!r} is below 0")
-        if not 0 <= self.average <= self.epochs:
-            raise ValueError(f"average = {self.average} is not from 0 to the number of epochs")
+        if not 0 <= self.average <= self.epochs - self.switch:
+            raise ValueError(f"average = {self.average} is not from 0 to the epochs after those in full precision")
         if self.average and not self.recalibrate:
             raise ValueError("averaged weights need their own batch-norm statistics: set recalibrate")
+
+    @property
+    def switch(self) -> int:
+        """How many epochs come before the quantizer is switched on."""
+        return round(self.full_precision * self.epochs)
 
     @property
     def epsilon(self) -> float:

@@ -34,7 +34,7 @@ def start(
         data: training images.
         folder: where its state, log and result go.
         device: where to compute; the CPU unless given.
-        twin: folder of a run whose recipe differs in the quantizer alone: its full-precision epochs are taken over.
+        twin: folder of a run whose recipe differs only in the quantizer and later: its first epochs are taken over.
         compiled: compute through torch.compile.
 
     Raises:

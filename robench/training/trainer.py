@@ -86,7 +86,8 @@ def _with_defaults(settings: dict[str, Any], checkpoint: Path) -> dict[str, Any]
 
 def shared(settings: dict[str, Any]) -> dict[str, Any]:
     """The settings of a recipe that decide its full-precision epochs."""
-    return {name: value for name, value in settings.items() if name not in ("name", "quantizer", "twin", "paper")}
+    later = ("name", "quantizer", "recalibrate", "average", "twin", "paper")
+    return {name: value for name, value in settings.items() if name not in later}
 
 
 class Trainer:
@@ -125,7 +126,7 @@ class Trainer:
         self.forward: nn.Module = _compiled(self.model) if compiled else self.model
         self.steps = max(len(self.data) // recipe.batch_size, 1)
         self.optimizer, self.scheduler = optimizer_and_schedule(self.model, recipe, self.steps)
-        self.switch = round(recipe.full_precision * recipe.epochs)
+        self.switch = recipe.switch
         self.averaged = AveragedModel(self.model) if recipe.average else None
         self.done = 0
         self.best_robust = 0.0
@@ -144,7 +145,7 @@ class Trainer:
         self.best_robust = state["best_robust"]
 
     def branch(self, checkpoint: Path) -> None:
-        """Take over the full-precision epochs of another run, whose recipe differs in the quantizer alone.
+        """Take over the full-precision epochs of another run, whose recipe differs only in the quantizer and later.
 
         Both start from the same weights and see the same images until the quantizer is switched on.
 

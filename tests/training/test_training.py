@@ -130,7 +130,7 @@ def test_twins_differ_in_the_quantizer_alone_and_in_what_a_clip_needs() -> None:
         ('name = "x"', "does not fit"),
         ("colour = 1", "Its keys may be"),
         (PLAIN + 'adversarial = "-1/255"', "is below 0"),
-        (PLAIN + "average = -1", "is not from 0 to the number of epochs"),
+        (PLAIN + "average = -1", "is not from 0 to the epochs after"),
         (PLAIN + "average = 3", "set recalibrate"),
     ],
 )
@@ -201,7 +201,7 @@ def test_a_checkpoint_from_before_a_key_was_added_is_resumed(recipe: Recipe, dat
 def test_averaged_weights_are_the_mean_of_those_after_the_last_epochs(
     recipe: Recipe, data: Dataset, tmp_path: Path
 ) -> None:
-    recipe = replace(recipe, quantizer="tr_sign", epochs=3, average=2, recalibrate=64)
+    recipe = replace(recipe, quantizer="tr_sign", full_precision=0.0, epochs=3, average=2, recalibrate=64)
     found = []
     trainer = start(recipe, data, tmp_path)
     trainer.run(lambda epoch: found.append(weights(trainer)))
@@ -225,15 +225,16 @@ def test_a_distortion_that_is_none_is_refused_at_the_start(recipe: Recipe, data:
         Trainer(replace(recipe, tested_under=["power"]), data, tmp_path / "c.pt")
 
 
-@pytest.mark.parametrize("quantizer", ["twn", "ttq"])
+@pytest.mark.parametrize(("quantizer", "after"), [("twn", {}), ("ttq", {}), ("tr_sign", {"average": 1})])
 def test_a_run_that_branches_off_its_twin_ends_where_a_run_of_its_own_does(
-    quantizer: str, recipe: Recipe, data: Dataset, tmp_path: Path
+    quantizer: str, after: dict, recipe: Recipe, data: Dataset, tmp_path: Path
 ) -> None:
-    recipe = replace(recipe, quantizer=quantizer, epochs=2, full_precision=0.5)
+    recipe = replace(recipe, epochs=2, full_precision=0.5, recalibrate=64)
+    twin, recipe = replace(recipe, name="fp", quantizer="fp"), replace(recipe, quantizer=quantizer, **after)
     alone = Trainer(recipe, data, tmp_path / "alone.pt")
     alone.run(lambda epoch: None)
     (tmp_path / "fp").mkdir()
-    Trainer(replace(recipe, name="fp", quantizer="fp"), data, tmp_path / "fp" / "c.pt").run(lambda epoch: None)
+    Trainer(twin, data, tmp_path / "fp" / "c.pt").run(lambda epoch: None)
     branch = Trainer(recipe, data, tmp_path / "branch.pt")
     branch.branch(tmp_path / "fp" / BRANCH)
     assert branch.done == 1
