@@ -28,9 +28,9 @@ Wald's for differences). How they were trained: [training.md](training.md).
 """
 
 
-def top1(name: str, data: Dataset) -> np.ndarray:
-    """Which images the model of the zoo gets right, by its float32 forward pass."""
-    model = prepare(zoo.load(name, "cifar10", len(data.classes)), data, CPU).exact
+def top1(loaded: zoo.LoadedModel, data: Dataset) -> np.ndarray:
+    """Which images the model gets right, by its float32 forward pass."""
+    model = prepare(loaded, data, CPU).exact
     labels = torch.from_numpy(data.labels)
     parts = (slice(start, start + BATCH) for start in range(0, len(data), BATCH))
     return np.concatenate([judge(model, to_pixels(data.images[part], CPU), labels[part])[0] for part in parts])
@@ -42,9 +42,10 @@ def table(data: Dataset) -> str:
         "| model | quantizer | epochs | full precision at first | accuracy | minus twin | twin |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
-    right = {name: top1(name, data) for name in zoo.names()["cifar10"]}
+    models = {name: zoo.load(name, "cifar10", len(data.classes)) for name in zoo.names()["cifar10"]}
+    right = {name: top1(model, data) for name, model in models.items()}
     for name, hits in right.items():
-        card = zoo.load(name, "cifar10", len(data.classes)).card
+        card = models[name].card
         training = card.training
         cells = [name, card.quantizer, training["epochs"], training["full_precision"] if card.quantizer != "fp" else ""]
         cells += [f"{int(hits.sum())}: {_percent(wilson(int(hits.sum()), len(hits)))}"]
