@@ -12,7 +12,7 @@ from robench.core.errors import RobenchError
 from robench.core.types import ResultCard
 from robench.data.base import Dataset
 from robench.data.load import load as load_data
-from robench.evaluation import Evaluation, choose_data, choose_device, choose_precision, prepare
+from robench.evaluation import Evaluation, choose_data, choose_device, prepare
 from robench.runner import recalibrates, validate
 from robench.store import Store
 from robench.subject import Subject
@@ -88,7 +88,6 @@ def open_run(request: Request, notify: Callable[[str], None]) -> Iterator[Run]:
         calibration = training.first(min(CALIBRATION, len(training)))
     data = data.first(request.n_images if request.n_images is not None else min(suite.n_images, len(data)))
     device = choose_device(request.device)
-    precision = choose_precision(request.gradients, device)
     loaded = [_load(model, data, request.checkpoint) for model in dict.fromkeys(request.models)]
     everyone = list(loaded)
     twins = {}
@@ -97,7 +96,7 @@ def open_run(request: Request, notify: Callable[[str], None]) -> Iterator[Run]:
         if twin is not None:
             twins[model] = twin
             everyone += [] if twin in everyone else [twin]
-    subjects = {model: prepare(model, data, device, precision, request.patient) for model in everyone}
+    subjects = {model: prepare(model, data, device, request.gradients, request.patient) for model in everyone}
     store = Store(request.store)
     try:
         evaluation = Evaluation(tuple(subjects.values()), data, suite, store, request.batch_size, calibration)

@@ -20,7 +20,7 @@ from robench.data.base import Dataset
 from robench.data.load import load as load_data
 from robench.models.blocked import Blocked, settled
 from robench.models.folding import Folded, agrees, fold_batch_norm
-from robench.models.precision import BFloat16, computes_bfloat16
+from robench.models.precision import BFloat16, choose_precision
 from robench.models.surrogate import straight_through
 from robench.runner import Progress, Task, measure, protocol, recalibrates
 from robench.store import Scope, Store
@@ -65,15 +65,6 @@ def choose_device(name: str) -> torch.device:
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
-def choose_precision(name: str, device: torch.device) -> str:
-    """What attacks take gradients in: ``bfloat16``, ``float32``, or for ``auto`` bfloat16 where it is faster."""
-    if name not in ("auto", "bfloat16", "float32"):
-        raise RobenchError(f"gradients cannot be taken in {name!r}; choose auto, bfloat16 or float32.")
-    if name == "auto":
-        return "bfloat16" if computes_bfloat16(device) else "float32"
-    return name
-
-
 def prepare(
     loaded: zoo.LoadedModel,
     data: Dataset,
@@ -87,13 +78,15 @@ def prepare(
         loaded: the model.
         data: its first images are tried.
         device: where it computes.
-        gradients: precision of the gradients that attacks take, bfloat16 or float32.
+        gradients: precision of the gradients that attacks take: auto, bfloat16 or float32.
         patient: attacks take all of their steps, also on images that are out of reach.
 
     Raises:
-        RobenchError: it does not take these images, or its output is no [N, classes] of finite logits.
+        RobenchError: it does not take these images, its output is no [N, classes] of finite logits, or there is no such
+            precision.
     """
     name = loaded.card.name
+    precision = choose_precision(gradients, device)
     sizes = LARGE_BLOCKS[device.type] if is_large(data) else None
     model = Blocked(loaded.module.to(device).float().requires_grad_(False), sizes)
     x = to_pixels(data.images[:PROBE], device)
@@ -110,9 +103,9 @@ def prepare(
     if not logits.isfinite().all():
         raise RobenchError(f"{name} gives logits that are not finite on clean images; check its weights.")
     guesses = hashlib.sha256(logits.argmax(1).cpu().numpy().tobytes()).hexdigest()
-    fingerprint = f"{zoo.parameters_sha256(loaded.module)}:{guesses}:{gradients}" + (":patient" if patient else "")
+    fingerprint = f"{zoo.parameters_sha256(loaded.module)}:{guesses}:{precision}" + (":patient" if patient else "")
     exact = _folded(model, x, sizes or BLOCKS)
-    fast = _with_gradients(exact, x, gradients)
+    fast = _with_gradients(exact, x, precision)
     return Subject(loaded.card, model, exact, fast, patient, loaded.lowbit, fingerprint)
 
 
@@ -229,7 +222,7 @@ def provenance(subject: Subject) -> dict[str, str]:
     device = subject.model.device
     return {
         "robench": version("robench"),
-        "commit": _commit(Path(__file__).parents[1]),
+        "commit": commit_of(Path(__file__).parents[1]),
         "torch": torch.__version__,
         "python": platform.python_version(),
         "machine": f"{platform.machine()}, {os.cpu_count()} CPUs",
@@ -239,7 +232,7 @@ def provenance(subject: Subject) -> dict[str, str]:
     }
 
 
-def _commit(checkout: Path) -> str:
+def commit_of(checkout: Path) -> str:
     """The commit that is checked out, with a + where files differ from it; "" outside robench's own checkout."""
     if _git(checkout, "rev-parse", "--show-toplevel") != str(checkout):
         return ""

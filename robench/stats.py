@@ -102,15 +102,17 @@ def bootstrap_p(differences: np.ndarray, *, resample_rows: bool) -> float:
 
 
 def _resampled_means(values: np.ndarray, resample_rows: bool) -> npt.NDArray[np.float64]:
-    image_share, row_share = _shares(*values.shape, resample_rows)
-    return np.einsum("br,br->b", row_share, image_share @ values.T)
+    # Outcomes and their differences are whole numbers, and so are their sums: exact on every processor, whatever the
+    # order of additions. A sum of shares would be 1e-18 on one and -1e-18 on another where the mean is 0.
+    image_counts, row_counts = _counts(*values.shape, resample_rows)
+    sums = (row_counts * (image_counts @ values.T)).sum(1)
+    return sums / values.size
 
 
 @lru_cache(maxsize=8)
-def _shares(rows: int, images: int, resample_rows: bool) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """How much each image and each row counts in each resample: [resamples, images], [resamples, rows]."""
+def _counts(rows: int, images: int, resample_rows: bool) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """How often each image and each row is drawn in each resample: [resamples, images], [resamples, rows]."""
     rng = stream(0, "bootstrap", rows, images)
-    image_share = rng.multinomial(images, np.full(images, 1 / images), RESAMPLES) / images
-    if not resample_rows:
-        return image_share, np.full((RESAMPLES, rows), 1 / rows)
-    return image_share, rng.multinomial(rows, np.full(rows, 1 / rows), RESAMPLES) / rows
+    image_counts = rng.multinomial(images, np.full(images, 1 / images), RESAMPLES)
+    row_counts = rng.multinomial(rows, np.full(rows, 1 / rows), RESAMPLES) if resample_rows else np.ones((1, rows))
+    return image_counts.astype(float), row_counts.astype(float)

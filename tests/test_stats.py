@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from robench.stats import bootstrap_mean, bootstrap_p, holm, mcnemar, median, paired_difference, wilson
+from robench.stats import _counts, bootstrap_mean, bootstrap_p, holm, mcnemar, median, paired_difference, wilson
 
 
 def test_wilson_by_hand() -> None:
@@ -100,3 +100,16 @@ def test_the_bootstrap_p_value_is_small_for_a_difference_and_large_for_none() ->
     assert bootstrap_p(noise - noise.mean(), resample_rows=False) > 0.5
     nulls = [bootstrap_p(rng.normal(size=(1, 100)), resample_rows=False) for _ in range(200)]
     assert np.mean(np.array(nulls) < 0.05) < 0.1
+
+
+@pytest.mark.parametrize("resample_rows", [True, False])
+def test_outcomes_are_resampled_in_whole_numbers_which_no_processor_rounds(resample_rows: bool) -> None:
+    differences = np.random.default_rng(0).choice([-1, 0, 1], (10, 1000), p=[0.1, 0.8, 0.1])
+    image_counts, row_counts = (counts.astype(int) for counts in _counts(10, 1000, resample_rows))
+    sums = (row_counts * (image_counts @ differences.T)).sum(1)
+    assert (sums == 0).any()
+    expected = 2 * (min((sums <= 0).sum(), (sums >= 0).sum()) + 1) / (len(sums) + 1)
+    assert bootstrap_p(differences.astype(float), resample_rows=resample_rows) == min(expected, 1)
+    ends = np.quantile(sums / differences.size, [0.025, 0.975])
+    estimate = bootstrap_mean(differences.astype(float), resample_rows=resample_rows)
+    assert (estimate.low, estimate.high) == pytest.approx(ends, abs=1e-12)

@@ -1,6 +1,7 @@
 """Progress of long work on a terminal; one line for each finished step where there is none."""
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from robench.core.types import Measurement
 from robench.evaluation import Evaluation, cost
 from robench.runner import Task
+from robench.training.ship import in_words
 from robench.training.trainer import Epoch, Trainer
 
 
@@ -65,9 +67,56 @@ def _name(task: Task) -> str:
     return f"{task.subject.card.name} {task.condition.key.partition('?')[0]}"
 
 
+class Pace:
+    """Says in one line what an epoch will take, after the first steps of a run.
+
+    The first step of all is not timed: it prepares what the others find.
+    """
+
+    timed = 5
+
+    def __init__(self, trainer: Trainer, say: Callable[[str], None], clock: Callable[[], float] = time.perf_counter):
+        self.trainer = trainer
+        self.say = say
+        self.clock = clock
+        self.steps = 0
+        self.started = 0.0
+
+    def step(self) -> None:
+        """Hear of one step that is done."""
+        self.steps += 1
+        if self.steps == 1:
+            self.started = self.clock()
+        elif self.steps == min(1 + self.timed, self.trainer.steps):
+            self.say(self._forecast((self.clock() - self.started) / (self.steps - 1)))
+
+    def _forecast(self, step: float) -> str:
+        trainer = self.trainer
+        epoch, left = step * trainer.steps, trainer.recipe.epochs - trainer.done
+        rest = f", the {left} epochs that are left about {duration(epoch * left)}" if left > 1 else ""
+        return f"in {trainer.precision} an epoch of {trainer.steps} steps will take about {duration(epoch)}{rest}"
+
+
+def duration(seconds: float) -> str:
+    """Such as ``45 s``, ``3 min 10 s`` or ``1 h 35 min``."""
+    seconds = round(seconds)
+    if seconds < 60:
+        return f"{seconds} s" if seconds else "less than a second"
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60} s"
+    return f"{seconds // 3600} h {seconds % 3600 // 60} min"
+
+
 def train_with_progress(trainer: Trainer, log: Path, screen: Console) -> None:
     """Train the epochs that are left; one line an epoch goes to ``log`` as JSON."""
     recipe = trainer.recipe
+
+    def say(text: str) -> None:
+        screen.print(f"{recipe.name}: {text}.", highlight=False, soft_wrap=True)
+
+    if trainer.done and trainer.done < recipe.epochs and trainer.precisions[-1] != trainer.precision:
+        say(f"epochs so far in {in_words(trainer.precisions)}; the next are computed in {trainer.precision}")
+    pace = Pace(trainer, say)
     with _bars(screen) as progress:
         bar = progress.add_task(
             recipe.name,
@@ -86,4 +135,8 @@ def train_with_progress(trainer: Trainer, log: Path, screen: Console) -> None:
             progress.update(bar, description=text, count=count)
             _line(screen, f"{text} epoch {count}")
 
-        trainer.run(report, lambda: progress.advance(bar))
+        def step_done() -> None:
+            progress.advance(bar)
+            pace.step()
+
+        trainer.run(report, step_done)

@@ -20,6 +20,9 @@ def train(
     compiled: Annotated[
         bool, typer.Option("--compile", help="Use torch.compile: faster on long runs; needs g++.")
     ] = False,
+    precision: Annotated[
+        str, typer.Option(help="auto (bfloat16 where it is fast and the recipe allows it), bfloat16 or float32.")
+    ] = "auto",
     device: Device = "auto",
     data_dir: DataDir = None,
 ) -> None:
@@ -39,7 +42,7 @@ def train(
         chosen = replace(chosen, hold_out=hold_out)
     folder = out or Path("runs") / chosen.dataset / chosen.name
     data = load_data(chosen.dataset, "train", data_dir)
-    trainer = start(chosen, data, folder, choose_device(device), twin, compiled=compiled)
+    trainer = start(chosen, data, folder, choose_device(device), twin, precision=precision, compiled=compiled)
     train_with_progress(trainer, folder / "log.jsonl", messages)
     card = ship(trainer, folder, data_dir)
     results.print(f"{card.name}: {score(card)}\nModel: {folder}", soft_wrap=True, highlight=False)

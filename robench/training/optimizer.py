@@ -1,7 +1,11 @@
-"""The optimizer and its schedule (timm's), and which parameters decay."""
+"""The optimizer and its schedule (timm's), which parameters decay, and in which precision a step is computed."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
+import torch
 from torch import nn
 from torch.optim import Optimizer
 
@@ -41,6 +45,23 @@ def optimizer_and_schedule(model: nn.Module, recipe: Recipe, steps: int) -> tupl
         warmup_prefix=True,
         t_in_epochs=False,
     )
+
+
+@contextmanager
+def computing_in(precision: str) -> Iterator[None]:
+    """As long as the block lasts, timm's Muon orthogonalizes its updates in ``precision``.
+
+    It has no option for that, and uses bfloat16 on every device: where that is emulated, one step of a wide network
+    takes ten seconds and more.
+    """
+    from timm.optim import muon
+
+    usual = muon.zeropower_via_newtonschulz
+    muon.zeropower_via_newtonschulz = partial(usual, dtype=getattr(torch, precision))
+    try:
+        yield
+    finally:
+        muon.zeropower_via_newtonschulz = usual
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:

@@ -32,7 +32,7 @@ class Recipe:
         crop: pixels of zero padding for random crops; flip: mirror at random.
         label_smoothing: in [0, 1).
         mean, std: the normalisation inside the model, per channel, on the [0, 1] scale.
-        bf16: bfloat16 autocast for convolutions and linear layers.
+        bf16: bfloat16 autocast for convolutions and linear layers, where the device is fast at it; float32 elsewhere.
         recalibrate: training images, augmented, over which batch norm's statistics are taken again for the deployed
             weights, after the last epoch; 0 keeps those of training.
         average: how many epochs, counted from the end, give weights to the average that is deployed (Izmailov et al.

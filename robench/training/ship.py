@@ -1,6 +1,8 @@
 """From a recipe to a running trainer, and from the trained network to a folder of the zoo."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -25,6 +27,7 @@ def start(
     device: torch.device | None = None,
     twin: Path | None = None,
     *,
+    precision: str = "auto",
     compiled: bool = False,
 ) -> Trainer:
     """A trainer whose checkpoint is in ``folder``, going on where an earlier run of the same recipe stopped.
@@ -35,14 +38,15 @@ def start(
         folder: where its state, log and result go.
         device: where to compute; the CPU unless given.
         twin: folder of a run whose recipe differs only in the quantizer and later: its first epochs are taken over.
+        precision: as for the trainer.
         compiled: compute through torch.compile.
 
     Raises:
-        RobenchError: there is another run in a folder than this recipe needs, or no compiler.
+        RobenchError: there is another run in a folder than this recipe needs, no such precision, or no compiler.
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        trainer = Trainer(recipe, data, folder / "checkpoint.pt", device, compiled=compiled)
+        trainer = Trainer(recipe, data, folder / "checkpoint.pt", device, precision=precision, compiled=compiled)
         if twin is not None and not trainer.done:
             trainer.branch(twin / BRANCH)
             lines = (twin / "log.jsonl").read_text().splitlines(keepends=True)
@@ -73,7 +77,13 @@ def ship(trainer: Trainer, folder: Path, data_dir: Path | None = None) -> ModelC
         num_classes=len(data.classes),
         mean=tuple(recipe.mean),
         std=tuple(recipe.std),
-        training=settings | {"source": data.source, "train_images": len(data), "weights": _which(recipe)},
+        training=settings
+        | {
+            "source": data.source,
+            "train_images": len(data),
+            "weights": _which(recipe),
+            "precision": in_words(trainer.precisions),
+        },
     )
     return shipping.ship(
         folder,
@@ -82,6 +92,14 @@ def ship(trainer: Trainer, folder: Path, data_dir: Path | None = None) -> ModelC
         {f"network.{name}": lowbit for name, lowbit in lowbits.items()},
         load_data(recipe.dataset, "test", data_dir),
     )
+
+
+def in_words(precisions: Sequence[str]) -> str:
+    """The precision of each epoch, as a card says it: ``bfloat16``, or ``bfloat16 to epoch 9, float32 to epoch 30``."""
+    last = [epoch for epoch, pair in enumerate(pairwise([*precisions, ""]), start=1) if pair[0] != pair[1]]
+    if len(last) == 1:
+        return precisions[0]
+    return ", ".join(f"{precisions[epoch - 1]} to epoch {epoch}" for epoch in last)
 
 
 def _which(recipe: Recipe) -> str:

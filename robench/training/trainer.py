@@ -19,11 +19,12 @@ from robench.distortions.apply import check, distorted
 from robench.models import ARCHITECTURES
 from robench.models.classifier import Classifier
 from robench.models.layers import inner_layers
+from robench.models.precision import choose_precision
 from robench.quantizers.attach import after_step, attach, restart, set_active, weights_in_use
 from robench.subject import count_correct
 from robench.training import adversarial
 from robench.training.augment import augment
-from robench.training.optimizer import optimizer_and_schedule
+from robench.training.optimizer import computing_in, optimizer_and_schedule
 from robench.training.recipe import Recipe
 
 CHECKED = 256
@@ -38,6 +39,7 @@ class Epoch:
         number: from 1.
         loss, accuracy: means over the augmented (and attacked) training images; accuracy in [0, 1].
         seconds: wall time.
+        precision: in which it was computed, ``bfloat16`` or ``float32``.
         held_out: accuracy on the held-out images with the weights that are deployed; None where there are none.
         under: the same under each distortion of inner weights that the recipe names in ``tested_under``.
         robust: accuracy on a few training images under PGD-10, of adversarial training; None otherwise.
@@ -47,6 +49,7 @@ class Epoch:
     loss: float
     accuracy: float
     seconds: float
+    precision: str
     held_out: float | None = None
     under: dict[str, float] = field(default_factory=dict)
     robust: float | None = None
@@ -84,6 +87,12 @@ def _with_defaults(settings: dict[str, Any], checkpoint: Path) -> dict[str, Any]
         raise FileExistsError(checkpoint) from error
 
 
+def _precisions(state: dict[str, Any]) -> list[str]:
+    """Of each epoch in a checkpoint; those from before it was kept had bfloat16 wherever the recipe allowed it."""
+    usual = "bfloat16" if state["recipe"].get("bf16", True) else "float32"
+    return list(state.get("precisions", [usual] * state["done"]))
+
+
 def shared(settings: dict[str, Any]) -> dict[str, Any]:
     """The settings of a recipe that decide its full-precision epochs."""
     later = ("name", "quantizer", "recalibrate", "average", "twin", "paper")
@@ -98,11 +107,17 @@ class Trainer:
         data: the training split; the images that the recipe holds out are taken from it.
         checkpoint: the file that holds the state; read at the start where it is there.
         device: where to compute.
+        precision: ``bfloat16``, ``float32``, or ``auto``: bfloat16 where the recipe allows it and the device is fast at
+            it. A checkpoint may be resumed in the other one.
         compiled: compute through torch.compile, which needs a C++ compiler.
+
+    Attributes:
+        precision: the one in which the next epochs are computed.
+        precisions: the one of each epoch that is done.
 
     Raises:
         FileExistsError: the checkpoint is of another recipe.
-        RobenchError: the recipe names what is no distortion without a level, or there is no compiler.
+        RobenchError: the recipe names what is no distortion without a level, or there is no such precision or compiler.
     """
 
     def __init__(
@@ -112,6 +127,7 @@ class Trainer:
         checkpoint: Path,
         device: torch.device | None = None,
         *,
+        precision: str = "auto",
         compiled: bool = False,
     ) -> None:
         for name in recipe.tested_under:
@@ -119,6 +135,8 @@ class Trainer:
         self.recipe = recipe
         self.checkpoint = checkpoint
         self.device = device or torch.device("cpu")
+        self.precision = choose_precision(precision if precision != "auto" or recipe.bf16 else "float32", self.device)
+        self.precisions: list[str] = []
         self.data, self.held_out = data.split(recipe.hold_out)
         self.images = torch.from_numpy(self.data.images).to(self.device)
         self.labels = torch.from_numpy(self.data.labels).to(self.device)
@@ -141,8 +159,12 @@ class Trainer:
         if self.averaged:
             self.averaged.load_state_dict(state["averaged"])
         self.optimizer.load_state_dict(state["optimizer"])
+        self._take_over(state)
+
+    def _take_over(self, state: dict[str, Any]) -> None:
         self.done = state["done"]
         self.best_robust = state["best_robust"]
+        self.precisions = _precisions(state)
 
     def branch(self, checkpoint: Path) -> None:
         """Take over the full-precision epochs of another run, whose recipe differs only in the quantizer and later.
@@ -163,14 +185,14 @@ class Trainer:
             raise FileExistsError(checkpoint)
         self.model.load_state_dict(state["model"], strict=False)
         self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": state["optimizer"]["state"]})
-        self.done = state["done"]
-        self.best_robust = state["best_robust"]
+        self._take_over(state)
 
     def _save(self) -> None:
         state = {
             "recipe": asdict(self.recipe),
             "done": self.done,
             "best_robust": self.best_robust,
+            "precisions": self.precisions,
             "model": self.model.state_dict(),
             "averaged": self.averaged.state_dict() if self.averaged else None,
             "optimizer": self.optimizer.state_dict(),
@@ -220,9 +242,11 @@ class Trainer:
         held_out, under = self._held_out()
         robust = self._robust()
         self.done += 1
+        self.precisions.append(self.precision)
         seen = self.steps * min(self.recipe.batch_size, len(self.labels))
         seconds = time.perf_counter() - started
-        return Epoch(self.done, total_loss / self.steps, correct / seen, seconds, held_out, under, robust)
+        loss, accuracy = total_loss / self.steps, correct / seen
+        return Epoch(self.done, loss, accuracy, seconds, self.precision, held_out, under, robust)
 
     def augmented(self, n: int) -> torch.Tensor:
         """The first ``n`` training images, augmented as those of an epoch that comes after the last."""
@@ -237,14 +261,15 @@ class Trainer:
         images = augment(self.images[chosen], recipe.crop, recipe.flip, rng)
         pixels = images.to(memory_format=torch.channels_last).float() / 255
         labels = self.labels[chosen]
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=recipe.bf16):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
             if recipe.epsilon:
                 pixels = adversarial.perturb(self.forward, pixels, labels, recipe.epsilon, rng)
             logits = self.forward(pixels)
         loss = cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
         self.optimizer.zero_grad()
         loss.backward()
-        self.optimizer.step()
+        with computing_in(self.precision):
+            self.optimizer.step()
         after_step(self.model)
         return loss.item(), int((logits.argmax(1) == labels).sum())
 

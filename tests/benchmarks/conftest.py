@@ -1,28 +1,22 @@
 """Prints, for each pair of benchmarks, the ratio of their times and what each of them found."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from speed_page import PAGE, Profile, Record, Row, markdown, read, this_machine
 
 from robench import zoo
 from robench.core.errors import RobenchError
 from robench.data.base import Dataset
-from robench.data.load import load
-from robench.evaluation import choose_precision, prepare
+from robench.data.load import load as load_data
+from robench.evaluation import prepare
+from robench.models.precision import choose_precision
 from robench.subject import Subject
 
 CPU = torch.device("cpu")
-PAGE = f"""\
-# Speed
-
-Written by `tox run -e bench -- --page docs/speed.md`; do not edit. Both sides ran in one process, one after the other,
-on the same model and images with the same parameters; the ratio is the peer's time over robench's. What was found are
-the images that still stand, at each epsilon, or the peak memory of the process. Images: `ROBENCH_BENCH_IMAGES` of
-CIFAR-10 where `ROBENCH_DATA` has it, else of digits. torch {torch.__version__}, {torch.get_num_threads()} threads,
-{torch.backends.cpu.get_cpu_capability()}.
-"""
 IMAGES = int(os.environ.get("ROBENCH_BENCH_IMAGES", "200"))
 
 
@@ -31,9 +25,9 @@ def images() -> Dataset:
     """The first images of CIFAR-10 where $ROBENCH_DATA has it, else of digits; $ROBENCH_BENCH_IMAGES of them."""
     folder = os.environ.get("ROBENCH_DATA")
     try:
-        return load("cifar10", data_dir=Path(folder or "nowhere")).first(IMAGES)
+        return load_data("cifar10", data_dir=Path(folder or "nowhere")).first(IMAGES)
     except RobenchError:
-        return load("digits").first(IMAGES)
+        return load_data("digits").first(IMAGES)
 
 
 @pytest.fixture(scope="session")
@@ -42,30 +36,41 @@ def few(images: Dataset) -> Dataset:
     return images.first(min(200, len(images)))
 
 
-def subject(name: str, images: Dataset) -> Subject:
-    folder = zoo.find(name, images.name)
-    if folder is None:
-        pytest.skip(f"the zoo has no {name} for {images.name}")
-    return prepare(zoo.load(name, images.name, 10), images, CPU, choose_precision("auto", CPU))
+@pytest.fixture(scope="session")
+def load(images: Dataset) -> Callable[[str], zoo.LoadedModel]:
+    """Name -> that model of the zoo, from its file."""
+
+    def from_file(name: str) -> zoo.LoadedModel:
+        if zoo.find(name, images.name) is None:
+            pytest.skip(f"the zoo has no {name} for {images.name}")
+        return zoo.load(name, images.name, 10)
+
+    return from_file
 
 
 @pytest.fixture(scope="session")
-def standard(images: Dataset) -> Subject:
-    return subject("fp_resnet20", images)
+def prepared(images: Dataset) -> Callable[[zoo.LoadedModel], Subject]:
+    """A loaded model -> the same as robench measures it."""
+    return lambda loaded: prepare(loaded, images, CPU, "auto")
 
 
 @pytest.fixture(scope="session")
-def ternary(images: Dataset) -> Subject:
-    return subject("twn_resnet20", images)
+def standard(load, prepared) -> Subject:
+    return prepared(load("fp_resnet20"))
 
 
 @pytest.fixture(scope="session")
-def adversarial(images: Dataset) -> Subject:
-    return subject("at_fp_resnet20", images)
+def ternary(load, prepared) -> Subject:
+    return prepared(load("twn_resnet20"))
+
+
+@pytest.fixture(scope="session")
+def adversarial(load, prepared) -> Subject:
+    return prepared(load("at_fp_resnet20"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--page", type=Path, help="Write the ratios to this markdown file.")
+    parser.addoption("--page", action="store_true", help="Keep the ratios in docs/speed, and write docs/speed.md.")
 
 
 def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
@@ -74,9 +79,9 @@ def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
     for bench in session.benchmarks if session else []:
         if bench.stats.rounds:
             groups.setdefault(bench.group, []).append(bench)
-    page = config.getoption("--page")
-    if page and groups:
-        page.write_text(markdown(groups))
+    if config.getoption("--page") and groups:
+        record(groups).write()
+        PAGE.write_text(markdown(read()))
     for group, (ours, *peers) in groups.items():
         terminalreporter.write_line(f"{group}: {ours.name} {ours.stats.min:.3f} s {ours.extra_info or ''}")
         for peer in peers:
@@ -86,20 +91,16 @@ def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
             )
 
 
-def markdown(groups: dict[str, list]) -> str:
-    """The page of the last results."""
-    lines = [
-        PAGE,
-        "| what | robench, s | peer | s | ratio | found (robench; peer) |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
-    for group, (ours, *peers) in groups.items():
+def record(groups: dict[str, list]) -> Record:
+    """What this run measured."""
+    rows, profiles, images = [], [], ""
+    for group, benches in groups.items():
+        ours, *peers = benches
+        images = next((bench.extra_info["images"] for bench in benches if "images" in bench.extra_info), images)
+        profiles += [Profile(*bench.extra_info["profile"]) for bench in benches if "profile" in bench.extra_info]
         for peer in peers:
             found = "; ".join(str(bench.extra_info.get("found", "")) for bench in (ours, peer)).strip("; ")
             name = peer.name.removeprefix("test_").replace("_", " ")
-            times = f"{ours.stats.min:.3f} | {name} | {peer.stats.min:.3f} | {peer.stats.min / ours.stats.min:.2f}"
-            lines.append(f"| {group} | {times} | {found} |")
-    profiles = [
-        bench.extra_info["profile"] for group in groups.values() for bench in group if "profile" in bench.extra_info
-    ]
-    return "\n".join([*lines, *profiles]) + "\n"
+            rows.append(Row(group, ours.stats.min, name, peer.stats.min, found))
+    kind = choose_precision("auto", CPU)
+    return Record(kind, this_machine(images), rows, profiles)

@@ -9,9 +9,11 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+import torchattacks
 from skimage.util import random_noise
 from torch import nn
 
+from robench import zoo
 from robench.attacks import RESUMING, ImageStreams
 from robench.attacks.gradient import look
 from robench.core.types import Condition
@@ -23,6 +25,8 @@ from robench.runner import Task, measure
 from robench.search import Search
 from robench.subject import Subject, to_pixels
 
+Load = Callable[[str], zoo.LoadedModel]
+Prepared = Callable[[zoo.LoadedModel], Subject]
 GRID = tuple(epsilon / 255 for epsilon in (0.25, 0.5, 1, 2, 4, 8))
 STEPS = 20
 BATCH = 1024
@@ -48,11 +52,8 @@ def robench_pgd(subject: Subject, images: Dataset, grid: tuple[float, ...]) -> l
     return [measure(Task(subject, images, replace(pgd, level=level), 0, 0, BATCH)).correct for level in grid]
 
 
-def torchattacks_pgd(subject: Subject, images: Dataset, grid: tuple[float, ...]) -> list[int]:
+def torchattacks_pgd(model: nn.Module, images: Dataset, grid: tuple[float, ...]) -> list[int]:
     """As its README says: the bare model, one attack object for each epsilon; batches of 256."""
-    import torchattacks
-
-    model = subject.model.model
     x, y = to_pixels(images.images, torch.device("cpu")), torch.from_numpy(images.labels)
     standing = []
     for epsilon in grid:
@@ -65,20 +66,17 @@ def torchattacks_pgd(subject: Subject, images: Dataset, grid: tuple[float, ...])
 
 
 class BothSides:
-    """PGD by robench and by torchattacks, on one model over one grid."""
+    """PGD by robench and by torchattacks, on one model over one grid, from the file on."""
 
-    model = "standard"
+    model = "fp_resnet20"
     grid = GRID
 
-    @pytest.fixture
-    def subject(self, request: pytest.FixtureRequest) -> Subject:
-        return request.getfixturevalue(self.model)
+    def test_robench(self, benchmark, images: Dataset, load: Load, prepared: Prepared) -> None:
+        benchmark.extra_info["images"] = f"{len(images)} of {images.name}, {images.source}"
+        once(benchmark, lambda: robench_pgd(prepared(load(self.model)), images, self.grid))
 
-    def test_robench(self, benchmark, subject: Subject, images: Dataset) -> None:
-        once(benchmark, lambda: robench_pgd(subject, images, self.grid))
-
-    def test_torchattacks(self, benchmark, subject: Subject, images: Dataset) -> None:
-        once(benchmark, lambda: torchattacks_pgd(subject, images, self.grid))
+    def test_torchattacks(self, benchmark, images: Dataset, load: Load) -> None:
+        once(benchmark, lambda: torchattacks_pgd(load(self.model).module.requires_grad_(False), images, self.grid))
 
 
 @pytest.mark.benchmark(group="PGD-20 at six epsilons, fp_resnet20")
@@ -88,12 +86,12 @@ class TestPgdGrid(BothSides):
 
 @pytest.mark.benchmark(group="PGD-20 at six epsilons, at_fp_resnet20")
 class TestPgdGridOnAdversariallyTrained(BothSides):
-    model = "adversarial"
+    model = "at_fp_resnet20"
 
 
 @pytest.mark.benchmark(group="PGD-20 at 8/255 alone, at_fp_resnet20")
 class TestPgdOnAdversariallyTrained(BothSides):
-    model = "adversarial"
+    model = "at_fp_resnet20"
     grid = GRID[-1:]
 
 
@@ -147,8 +145,6 @@ class TestCascade:
         once(benchmark, lambda: measure(Task(fresh(adversarial), data, attack, 0, 0, BATCH)).correct)
 
     def test_torchattacks(self, benchmark, adversarial: Subject, images: Dataset) -> None:
-        import torchattacks
-
         model = adversarial.model.model
         x, y = to_pixels(images.images[:CASCADED], torch.device("cpu")), torch.from_numpy(images.labels[:CASCADED])
         parts = [
@@ -257,26 +253,17 @@ def test_profile(benchmark, standard: Subject, images: Dataset) -> None:
     benchmark.extra_info["profile"] = profile(subject, images, {"gradients": attacked, "exact": judged}, seconds)
 
 
-def profile(subject: Subject, images: Dataset, passes: dict[str, Counter[bool]], seconds: float) -> str:
-    """The section of the page of results."""
+def profile(
+    subject: Subject, images: Dataset, passes: dict[str, Counter[bool]], seconds: float
+) -> tuple[str, float, list[tuple[str, int, float]]]:
+    """What was timed, its seconds, and for each kind of pass its name, images, and best rate in images a second."""
     x, y = to_pixels(images.images[:512], torch.device("cpu")), torch.from_numpy(images.labels[:512])
-    rows, floor = [], 0.0
+    rows = []
     for form, counted in passes.items():
         model: Blocked = getattr(subject, form)
         for backward, number in sorted(counted.items(), reverse=True):
             with torch.inference_mode(not backward):
                 rate = best_rate(model, (lambda blocked: look(blocked, x, y)) if backward else (lambda b: b(x)), len(x))
             what = ("forward and backward" if backward else "forward") + (", bfloat16" if model.slack else ", float32")
-            rows.append(f"| {what} | {number} | {rate:.0f} | {number / rate:.1f} |")
-            floor += number / rate
-    lines = "\n".join(rows)
-    return f"""
-## Where the time goes
-
-PGD-20 at six epsilons, fp_resnet20, {len(images)} images: {seconds:.1f} s. The floor is {floor:.1f} s,
-{floor / seconds:.0%} of it: every pass at the best rate of this machine, over blocks of 8 to 256 images, each on one
-thread or on all.
-
-| passes | images | best rate, images/s | floor, s |
-| --- | --- | --- | --- |
-{lines}"""
+            rows.append((what, number, rate))
+    return f"PGD-20 at six epsilons, fp_resnet20, {len(images)} images", seconds, rows

@@ -5,15 +5,20 @@ from pathlib import Path
 
 import pytest
 import torch
+from timm.optim import create_optimizer_v2
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from robench import zoo
 from robench.core.errors import RobenchError
 from robench.data.base import Dataset
 from robench.data.load import load
+from robench.models import precision
 from robench.subject import count_correct
 from robench.training.augment import augment
+from robench.training.optimizer import computing_in
 from robench.training.recipe import RECIPES, Recipe, load_recipe
-from robench.training.ship import ship, start
+from robench.training.ship import in_words, ship, start
 from robench.training.trainer import BRANCH, Epoch, Trainer
 
 PLAIN = (RECIPES / "digits" / "fp_resnet20.toml").read_text()
@@ -27,6 +32,11 @@ def data() -> Dataset:
 @pytest.fixture
 def recipe() -> Recipe:
     return replace(load_recipe("digits/ttq_resnet20"), epochs=2)
+
+
+@pytest.fixture
+def narrow(recipe: Recipe) -> Recipe:
+    return replace(recipe, full_precision=0.0, architecture="convnet", options={"width": 0.0625})
 
 
 def weights(trainer: Trainer) -> dict[str, torch.Tensor]:
@@ -169,9 +179,9 @@ def test_augmentation_shifts_and_mirrors_whole_images() -> None:
     ],
 )
 def test_a_resumed_run_of_any_kind_ends_at_the_same_weights(
-    changes: dict, reported: set[str], recipe: Recipe, data: Dataset, tmp_path: Path
+    changes: dict, reported: set[str], narrow: Recipe, data: Dataset, tmp_path: Path
 ) -> None:
-    recipe = replace(recipe, full_precision=0.0, architecture="convnet", options={"width": 0.0625}, **changes)
+    recipe = replace(narrow, **changes)
     epochs: list[Epoch] = []
     whole = Trainer(recipe, data, tmp_path / "whole.pt")
     whole.run(epochs.append)
@@ -189,13 +199,100 @@ def test_a_checkpoint_from_before_a_key_was_added_is_resumed(recipe: Recipe, dat
     path = tmp_path / "c.pt"
     Trainer(replace(recipe, epochs=1), data, path).run(lambda epoch: None)
     state = torch.load(path, weights_only=True)
-    del state["recipe"]["average"]
+    del state["recipe"]["average"], state["precisions"]
     torch.save(state, path)
-    assert Trainer(replace(recipe, epochs=1), data, path).done == 1
+    resumed = Trainer(replace(recipe, epochs=1), data, path)
+    assert resumed.done == 1
+    assert resumed.precisions == ["bfloat16"]  # which earlier versions used wherever a recipe allowed it
     state["recipe"]["colour"] = "red"
     torch.save(state, path)
     with pytest.raises(FileExistsError):
         Trainer(replace(recipe, epochs=1), data, path)
+
+
+@pytest.mark.parametrize(
+    ("fast", "allowed", "expected"), [(True, True, "bfloat16"), (False, True, "float32"), (True, False, "float32")]
+)
+def test_training_is_in_bfloat16_where_the_device_is_fast_and_the_recipe_allows_it(
+    fast: bool,
+    allowed: bool,
+    expected: str,
+    narrow: Recipe,
+    data: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(precision, "fast_in_bfloat16", lambda device: fast)
+    trainer = start(replace(narrow, epochs=1, bf16=allowed), data.first(64), tmp_path)
+    seen = set()
+    trainer.model.network.register_forward_hook(lambda network, inputs, logits: seen.add(logits.dtype))
+    epochs: list[Epoch] = []
+    trainer.run(epochs.append)
+    assert seen == {getattr(torch, expected)}
+    assert [epoch.precision for epoch in epochs] == [expected]
+    assert ship(trainer, tmp_path).training["precision"] == expected
+
+
+class Dtypes(TorchDispatchMode):
+    """The types of all tensors that are made while it is entered."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: set[torch.dtype] = set()
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        self.seen.update(leaf.dtype for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor))
+        return result
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "muon"])
+@pytest.mark.parametrize("fast", [True, False])
+def test_nothing_is_computed_in_bfloat16_where_it_is_slow(
+    fast: bool, optimizer: str, narrow: Recipe, data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(precision, "fast_in_bfloat16", lambda device: fast)
+    recipe = replace(narrow, epochs=1, optimizer=optimizer, quantizer="fp", adversarial="2/255", hold_out=16)
+    trainer = Trainer(recipe, data.first(64), tmp_path / "c.pt")
+    with Dtypes() as made:
+        trainer.run(lambda epoch: None)
+    assert (torch.bfloat16 in made.seen) == fast
+
+
+def test_muon_orthogonalizes_in_the_chosen_precision() -> None:
+    gradient = torch.randn(16, 24, generator=torch.Generator().manual_seed(0))
+
+    def update(name: str) -> torch.Tensor:
+        weight = torch.nn.Parameter(torch.zeros(16, 24))
+        weight.grad = gradient.clone()
+        optimizer = create_optimizer_v2([weight], opt="muon", lr=1.0, weight_decay=0.0, momentum=0.0)
+        with computing_in(name):
+            optimizer.step()
+        return weight.detach()
+
+    errors = {name: float((update(name) - update("float64")).abs().max()) for name in ("bfloat16", "float32")}
+    assert errors["float32"] < 1e-5
+    assert 1e-4 < errors["bfloat16"] < 1e-2
+
+
+def test_a_run_may_go_on_in_the_other_precision(narrow: Recipe, data: Dataset, tmp_path: Path) -> None:
+    few = data.first(64)
+    with pytest.raises(InterruptedError):
+        start(narrow, few, tmp_path, precision="bfloat16").run(lambda epoch: (_ for _ in ()).throw(InterruptedError))
+    resumed = start(narrow, few, tmp_path, precision="float32")
+    assert (resumed.precision, resumed.precisions) == ("float32", ["bfloat16"])
+    epochs: list[Epoch] = []
+    resumed.run(epochs.append)
+    assert [epoch.precision for epoch in epochs] == ["float32"]
+    assert ship(resumed, tmp_path).training["precision"] == "bfloat16 to epoch 1, float32 to epoch 2"
+    assert Trainer(narrow, few, tmp_path / "checkpoint.pt").precisions == ["bfloat16", "float32"]
+
+
+def test_precisions_in_words() -> None:
+    assert in_words(["float32"] * 3) == "float32"
+    assert in_words(["bfloat16", "bfloat16", "float32", "bfloat16"]) == (
+        "bfloat16 to epoch 2, float32 to epoch 3, bfloat16 to epoch 4"
+    )
 
 
 def test_averaged_weights_are_the_mean_of_those_after_the_last_epochs(
