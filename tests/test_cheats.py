@@ -20,7 +20,7 @@ class Cheat(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.model = zoo.load("fp_resnet20", "digits", 10).module
+        self.model = zoo.load("tr_none_nc", "digits", 10).module
 
 
 class HugeLogits(Cheat):
@@ -64,7 +64,7 @@ def test_huge_logits_leave_no_gradient(digits: Dataset) -> None:
 
 def test_a_rounding_layer_has_no_gradient_and_a_surrogate_gradient_breaks_it(digits: Dataset) -> None:
     (attacked,) = measured(Rounded(), digits, PGD)
-    (honest,) = measured(zoo.load("fp_resnet20", "digits", 10).module, digits, PGD)
+    (honest,) = measured(zoo.load("tr_none_nc", "digits", 10).module, digits, PGD)
     assert "zero gradients: on 100%" in attacked.flags[0]
     assert "surrogate gradients" in attacked.flags[1]
     assert attacked.correct <= honest.correct + 3

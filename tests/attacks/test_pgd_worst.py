@@ -34,9 +34,9 @@ def test_large_logits_are_no_defence(fp_digits: Subject, digits: Dataset) -> Non
     assert standing(loud, x, y, "pgd_worst", PARAMS) <= standing(honest, x, y, "pgd", (("steps", 5),)) < fooled_by_ce
 
 
-def test_it_is_at_least_as_strong_as_each_part(twn_digits: Subject, digits: Dataset) -> None:
+def test_it_is_at_least_as_strong_as_each_part(fp_digits: Subject, digits: Dataset) -> None:
     x, y = to_pixels(digits.images[:48], torch.device("cpu")), torch.from_numpy(digits.labels[:48])
     parts = [("pgd", (("loss", loss), ("steps", 5))) for loss in ("ce", "ce_scaled", "margin")]
-    model = twn_digits.exact
+    model = fp_digits.exact
     worst = standing(model, x, y, "pgd_worst", PARAMS)
     assert worst <= min(standing(model, x, y, *part) for part in [*parts, ("square", (("queries", 100),))])

@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,12 @@ from typer.testing import CliRunner, Result
 
 from robench import zoo
 from robench.cli.main import app
+from robench.studies import STUDIES
 from robench.training import recipe
 from robench.training.recipe import RECIPES
 
 ADD = ["--checkpoint", "nowhere.pt", "--architecture", "resnet20", "--dataset", "digits"]
-QUICK = ["--suite", "quick", "--dataset", "digits", "--n-images", "64"]
+QUICK = ["--suite", "quick", "--dataset", "digits", "--n-images", "24"]
 
 
 @pytest.fixture
@@ -158,7 +160,7 @@ def test_compare_pairs_two_cards_and_corrects_for_their_conditions(here: Path) -
     robench("evaluate", "--model", "twn_resnet20", *QUICK)
     table = robench("compare", "twn_resnet20", "fp_resnet20")
     assert table.exit_code == 0, table.output
-    assert "twn_resnet20 against fp_resnet20 on 64 images of digits, quick" in table.stdout
+    assert "twn_resnet20 against fp_resnet20 on 24 images of digits, quick" in table.stdout
     rows = json.loads(robench("compare", "twn_resnet20", "fp_resnet20", "--json").stdout)
     assert {"clean", "pgd (20) 1/255", "gaussian 0.2"} < {row["condition"] for row in rows}
     assert all(row["p"] <= row["p_holm"] <= 1 for row in rows)
@@ -167,10 +169,11 @@ def test_compare_pairs_two_cards_and_corrects_for_their_conditions(here: Path) -
     assert "there is no result card nothing" in missing.stderr
 
 
-def test_reproduce_writes_a_page_and_checks_it(here: Path) -> None:
+def test_reproduce_writes_a_page_and_checks_it(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(STUDIES, "poster", replace(STUDIES["poster"], models=("fp_resnet20", "twn_resnet20")))
     words = ("reproduce", "poster", "--out", "studies", "--dataset", "digits")
     assert "is missing or damaged" in robench(*words, "--check").stderr
-    result = robench(*words, "--n-images", "12")
+    result = robench(*words, "--n-images", "8")
     assert result.exit_code == 0, result.output
     page = here / "studies" / "poster-2018.digits.md"
     assert "| twn_resnet20 | 50 |" in page.read_text()
@@ -186,11 +189,11 @@ def test_reproduce_writes_a_page_and_checks_it(here: Path) -> None:
 
 @pytest.fixture
 def narrow_recipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The shipped recipes of CIFAR-10 with narrow networks and two epochs: as long a path, in a few steps."""
+    """The recipes of the AlexNet-like networks with a thirtieth of the width and two epochs: the path, in few steps."""
     folder = tmp_path / "recipes"
     (folder / "cifar10").mkdir(parents=True)
-    for path in (RECIPES / "cifar10").glob("*.toml"):
-        settings = tomllib.loads(path.read_text()) | {"epochs": 2, "average": 0, "options": {"width": 0.03}}
+    for path in (RECIPES / "cifar10").glob("alexnet*.toml"):
+        settings = tomllib.loads(path.read_text()) | {"epochs": 2, "options": {"width": 0.03}}
         (folder / "cifar10" / path.name).write_text(tomli_w.dumps(settings))
     monkeypatch.setattr(recipe, "RECIPES", folder)
 

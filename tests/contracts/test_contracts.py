@@ -115,8 +115,8 @@ class TestAttack:
 
 
 @pytest.mark.parametrize("name", DISTORTIONS)
-def test_distortion_changes_full_precision_weights_and_is_seeded(name: str, fp_digits: Subject) -> None:
-    model = fp_digits.model.model
+def test_distortion_changes_full_precision_weights_and_is_seeded(name: str, resnet_digits: Subject) -> None:
+    model = resnet_digits.model.model
     weight = model.network.layer1[0].conv1.weight
     results = []
     for _ in range(2):

@@ -50,7 +50,8 @@ def test_training_lowers_the_loss_and_counts_epochs(recipe: Recipe, data: Datase
     assert epochs[-1].loss < epochs[0].loss
 
 
-def test_a_killed_run_ends_at_the_same_weights(recipe: Recipe, data: Dataset, tmp_path: Path) -> None:
+def test_a_killed_run_ends_at_the_same_weights(narrow: Recipe, data: Dataset, tmp_path: Path) -> None:
+    recipe = replace(narrow, full_precision=0.5)
     whole = Trainer(recipe, data, tmp_path / "whole.pt")
     whole.run(lambda epoch: None)
 
@@ -296,9 +297,9 @@ def test_precisions_in_words() -> None:
 
 
 def test_averaged_weights_are_the_mean_of_those_after_the_last_epochs(
-    recipe: Recipe, data: Dataset, tmp_path: Path
+    narrow: Recipe, data: Dataset, tmp_path: Path
 ) -> None:
-    recipe = replace(recipe, quantizer="tr_sign", full_precision=0.0, epochs=3, average=2, recalibrate=64)
+    recipe = replace(narrow, quantizer="tr_sign", epochs=3, average=2, recalibrate=64)
     found = []
     trainer = start(recipe, data, tmp_path)
     trainer.run(lambda epoch: found.append(weights(trainer)))
@@ -324,9 +325,9 @@ def test_a_distortion_that_is_none_is_refused_at_the_start(recipe: Recipe, data:
 
 @pytest.mark.parametrize(("quantizer", "after"), [("twn", {}), ("ttq", {}), ("tr_sign", {"average": 1})])
 def test_a_run_that_branches_off_its_twin_ends_where_a_run_of_its_own_does(
-    quantizer: str, after: dict, recipe: Recipe, data: Dataset, tmp_path: Path
+    quantizer: str, after: dict, narrow: Recipe, data: Dataset, tmp_path: Path
 ) -> None:
-    recipe = replace(recipe, epochs=2, full_precision=0.5, recalibrate=64)
+    recipe = replace(narrow, full_precision=0.5, recalibrate=64)
     twin, recipe = replace(recipe, name="fp", quantizer="fp"), replace(recipe, quantizer=quantizer, **after)
     alone = Trainer(recipe, data, tmp_path / "alone.pt")
     alone.run(lambda epoch: None)
