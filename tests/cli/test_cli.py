@@ -170,13 +170,13 @@ def test_compare_pairs_two_cards_and_corrects_for_their_conditions(here: Path) -
 
 
 def test_reproduce_writes_a_page_and_checks_it(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(STUDIES, "poster", replace(STUDIES["poster"], models=("fp_resnet20", "twn_resnet20")))
+    monkeypatch.setitem(STUDIES, "poster", replace(STUDIES["poster"], models=("alexnet_none_nc", "alexnet_none_c")))
     words = ("reproduce", "poster", "--out", "studies", "--dataset", "digits")
     assert "is missing or damaged" in robench(*words, "--check").stderr
     result = robench(*words, "--n-images", "8")
     assert result.exit_code == 0, result.output
     page = here / "studies" / "poster-2018.digits.md"
-    assert "| twn_resnet20 | 50 |" in page.read_text()
+    assert "| alexnet_none_c | 50 |" in page.read_text()
     assert "(figures/poster-2018.digits-noise.png)" in page.read_text()
     assert (here / "studies" / "figures" / "poster-2018.digits-noise.png").is_file()
     assert robench(*words, "--check").exit_code == 0
@@ -184,7 +184,7 @@ def test_reproduce_writes_a_page_and_checks_it(here: Path, monkeypatch: pytest.M
     assert "differs from its cards" in robench(*words, "--check").stderr
     assert page.read_text().endswith("!")
     assert "no study is named 'postr'" in robench("reproduce", "postr").stderr
-    assert "the zoo has no fp_resnet20 for npz:x" in robench("reproduce", "poster", "--dataset", "npz:x").stderr
+    assert "the zoo has no alexnet_none_nc for npz:x" in robench("reproduce", "poster", "--dataset", "npz:x").stderr
 
 
 @pytest.fixture
