@@ -13,9 +13,9 @@ import torch
 from robench import zoo
 from robench.data.base import Dataset
 from robench.data.load import load
-from robench.evaluation import prepare
-from robench.stats import Estimate, paired_difference, wilson
-from robench.subject import judge, to_pixels
+from robench.engine.prepare import prepare
+from robench.engine.verdict import judge, to_pixels
+from robench.results.stats import Estimate, paired_difference, wilson
 
 BATCH = 512
 CPU = torch.device("cpu")

@@ -1,37 +1,24 @@
 """Imports run one way: this table is the architecture."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import robench
 
 PACKAGE = Path(robench.__file__).parent
-LOW = {"core"}
-MAY_IMPORT = {
-    "core": set(),
-    "data": LOW,
-    "models": LOW,
-    "quantizers": LOW,
-    "corruptions": LOW,
-    "suites": LOW,
-    "stats": LOW,
-    "store": LOW,
-    "attacks": LOW | {"models"},
-    "distortions": LOW | {"models"},
-    "subject": LOW | {"data", "models"},
-    "search": LOW | {"attacks", "data", "models", "subject"},
-    "checks": LOW | {"attacks", "models"},
-    "cards": LOW | {"store"},
-    "report": LOW | {"cards", "stats"},
-    "hub": LOW,
-    "zoo": LOW | {"hub", "models", "quantizers"},
-    "shipping": LOW | {"checks", "data", "models", "quantizers", "subject", "zoo"},
-    "training": LOW | {"attacks", "data", "distortions", "models", "quantizers", "shipping", "subject"},
-    "runner": LOW | {"attacks", "checks", "corruptions", "data", "distortions", "models", "search", "subject"},
-    "evaluation": LOW | {"data", "models", "runner", "store", "subject", "zoo"},
-    "studies": LOW | {"api", "cards", "data", "distortions", "models", "report", "runner", "stats", "subject"},
-    "api": LOW | {"data", "evaluation", "runner", "store", "subject", "suites", "zoo"},
-}
+LAYERS = [
+    {"core"},
+    {"data"},
+    {"architectures", "quantizers", "suites"},
+    {"engine"},
+    {path.parent.name for path in PACKAGE.glob("*/kind.py")},
+    {"zoo", "results"},
+    {"training", "measure"},
+    {"api", "studies"},
+]
+"""From the lowest: a package imports packages of the layers below its own, and none beside it."""
 TOP = {"cli", "__init__", "__main__"}
 
 
@@ -51,18 +38,30 @@ def imported_rooms(path: Path) -> set[str]:
     return rooms
 
 
-def test_every_room_imports_only_what_the_table_allows() -> None:
-    for path in PACKAGE.rglob("*.py"):
-        if room(path) not in TOP:
-            extra = imported_rooms(path) - MAY_IMPORT[room(path)] - {room(path)}
-            assert not extra, f"{path.relative_to(PACKAGE)} imports {extra}"
+def test_every_package_imports_only_from_the_layers_below() -> None:
+    below: set[str] = set()
+    for layer in LAYERS:
+        for name in layer:
+            path = PACKAGE / name
+            for file in path.rglob("*.py") if path.is_dir() else [path.with_suffix(".py")]:
+                extra = imported_rooms(file) - below - {name}
+                assert not extra, f"{file.relative_to(PACKAGE)} imports {extra}"
+        below |= layer
 
 
-def test_reports_never_import_torch() -> None:
-    for name in ("report", "cards.py", "stats.py", "store.py", "core"):
-        path = PACKAGE / name
-        for file in path.rglob("*.py") if path.is_dir() else [path]:
-            assert "import torch" not in file.read_text(), file
+def test_every_package_has_a_layer() -> None:
+    found = {room(path) for path in PACKAGE.rglob("*.py")} - TOP
+    assert found == set.union(*LAYERS)
+
+
+def test_results_are_rendered_without_torch() -> None:
+    code = (
+        "import sys, pathlib; from robench.results import cards, markdown;"
+        "markdown.leaderboard([cards.read(pathlib.Path(sys.argv[1]))]); print('torch' in sys.modules)"
+    )
+    card = PACKAGE.parent / "leaderboards" / "cards" / "twn_resnet20.digits.robench-v1.json"
+    done = subprocess.run([sys.executable, "-c", code, str(card)], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 def test_only_the_command_line_prints() -> None:

@@ -4,18 +4,18 @@ import torch
 from torch import nn
 
 from robench.attacks import Budget, ImageStreams, register
-from robench.attacks.gradient import Strongest, careful, look, per_image, project, size, steepest
+from robench.attacks.early_stopping import EarlyStopping
 from robench.attacks.losses import Loss, dlr_targeted, named
-from robench.attacks.outlook import Outlook
-from robench.models.blocked import capacity
+from robench.attacks.toolbox import BestSoFar, loss_and_gradient, per_image, project, recheck_in_float32, size, steepest
+from robench.engine.blocked import capacity
 
 MOMENTUM = 0.75
 WINDOW = 10
-"""Steps in which an image's outlook is judged (see Outlook)."""
+"""Steps of an image after which its progress is judged (see EarlyStopping)."""
 
 
 @register("apgd")
-@careful
+@recheck_in_float32
 def apgd(
     model: nn.Module,
     x: torch.Tensor,
@@ -38,7 +38,7 @@ def apgd(
 
 
 @register("apgd_targeted")
-@careful
+@recheck_in_float32
 def apgd_targeted(
     model: nn.Module,
     x: torch.Tensor,
@@ -60,7 +60,7 @@ def apgd_targeted(
     """
     with torch.inference_mode():
         classes = model(x).scatter(1, y[:, None], -torch.inf).argsort(1, descending=True)
-    strongest, rank, count = Strongest(model, x, y), 0, min(targets, classes.shape[1] - 1)
+    strongest, rank, count = BestSoFar(model, x, y), 0, min(targets, classes.shape[1] - 1)
     while rank < count and len(active := strongest.standing()):
         ranks = range(rank, min(rank + max(capacity(model) // len(active), 1), count))
         many = active.repeat(len(ranks))
@@ -101,12 +101,12 @@ def ascend(
     """
     unit = noise / per_image(size(noise, budget.norm).clamp(min=1e-12), noise)
     result = project(x + budget.radius * unit, x, budget)
-    climb = _Climb(model, x, labels, budget, result.clone(), loss)
+    climb = _ApgdState(model, x, labels, budget, result.clone(), loss)
     active, done = torch.arange(len(x), device=x.device), 0
-    outlook = Outlook(model, labels[0], steps, WINDOW)
+    stopping = EarlyStopping(model, labels[0], steps, WINDOW)
     for window in windows(steps):
         for _ in range(window):
-            over = climb.fallen | outlook.hopeless(active, climb.margin, done)
+            over = climb.fooled | stopping.should_stop(active, climb.margin, done)
             result[active[over]] = climb.found()[over]
             active = active[~over]
             if not len(active):
@@ -119,7 +119,7 @@ def ascend(
     return result
 
 
-class _Climb:
+class _ApgdState:
     """The images that still stand, each with its own step size, momentum and best point."""
 
     def __init__(
@@ -134,18 +134,18 @@ class _Climb:
         self.model, self.budget, self.loss = model, budget, loss
         self.x, self.labels = x, labels
         self.current = self.previous = self.best = start
-        self._look()
+        self._evaluate()
         self.best_gradient, self.best_value = self.gradient, self.value
         self.checked_value = self.value
         self.rate = 2 * budget.epsilon
         self.rises = torch.zeros_like(self.value)
-        self.halved = torch.ones_like(self.fallen)
+        self.halved = torch.ones_like(self.fooled)
         self.momentum = 1.0
 
-    def _look(self) -> None:
+    def _evaluate(self) -> None:
         y, *targets = self.labels
-        point = look(self.model, self.current, y, self.loss, *targets)
-        self.gradient, self.value, self.margin, self.fallen = point
+        point = loss_and_gradient(self.model, self.current, y, self.loss, *targets)
+        self.gradient, self.value, self.margin, self.fooled = point
 
     def keep(self, chosen: torch.Tensor) -> None:
         """Forget the images that are not ``chosen`` [N]."""
@@ -159,7 +159,7 @@ class _Climb:
 
     def found(self) -> torch.Tensor:
         """Of images that fell the current point, of the others their best."""
-        return torch.where(per_image(self.fallen, self.x), self.current, self.best)
+        return torch.where(per_image(self.fooled, self.x), self.current, self.best)
 
     def step(self) -> None:
         """One step with momentum (none in the first), and a look at where it led."""
@@ -170,7 +170,7 @@ class _Climb:
         self.previous, self.current = self.current, project(moved, self.x, self.budget)
         self.momentum = MOMENTUM
         before = self.value
-        self._look()
+        self._evaluate()
         self.rises = self.rises + (self.value > before)
         better = self.value > self.best_value
         self.best = torch.where(per_image(better, self.x), self.current, self.best)
@@ -184,5 +184,5 @@ class _Climb:
         self.halved, self.checked_value = halve, self.best_value
         self.rises = torch.zeros_like(self.rises)
         self.rate = torch.where(halve, self.rate / 2, self.rate)
-        self.current = torch.where(per_image(halve & ~self.fallen, self.x), self.best, self.current)
+        self.current = torch.where(per_image(halve & ~self.fooled, self.x), self.best, self.current)
         self.gradient = torch.where(per_image(halve, self.x), self.best_gradient, self.gradient)

@@ -4,11 +4,11 @@ import torch
 from torch import nn
 
 from robench.attacks import Budget, ImageStreams, register
-from robench.attacks.gradient import look, project, steepest, without_rounding
 from robench.attacks.losses import named
+from robench.attacks.toolbox import loss_and_gradient, project, steepest, without_rounding
 
 
-@register("fgsm")
+@register("fgsm", single_step=True)
 def fgsm(
     model: nn.Module, x: torch.Tensor, y: torch.Tensor, budget: Budget, rng: ImageStreams, *, loss: str = "ce"
 ) -> torch.Tensor:
@@ -17,5 +17,5 @@ def fgsm(
     Args:
         loss: ce, dlr or margin.
     """
-    gradient = look(without_rounding(model), x, y, named(loss)).gradient
+    gradient = loss_and_gradient(without_rounding(model), x, y, named(loss)).gradient
     return project(x + budget.radius * steepest(gradient, budget.norm), x, budget)

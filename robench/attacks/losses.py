@@ -27,7 +27,7 @@ def ce_scaled(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     return ce(logits / logits.detach().std(1, keepdim=True).clamp(min=SMALLEST), y)
 
 
-def margin(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+def misclassification_margin(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """Largest other logit minus the label's: positive exactly where the prediction is wrong."""
     own = logits.gather(1, y[:, None])[:, 0]
     return logits.scatter(1, y[:, None], -torch.inf).amax(1) - own
@@ -41,7 +41,7 @@ def dlr(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """
     _need(logits, 3, "dlr")
     ordered = logits.sort(1, descending=True).values
-    return margin(logits, y) / (ordered[:, 0] - ordered[:, 2] + SMALLEST)
+    return misclassification_margin(logits, y) / (ordered[:, 0] - ordered[:, 2] + SMALLEST)
 
 
 def dlr_targeted(logits: torch.Tensor, y: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
@@ -56,7 +56,7 @@ def dlr_targeted(logits: torch.Tensor, y: torch.Tensor, target: torch.Tensor) ->
     return (chosen - own) / (ordered[:, 0] - (ordered[:, 2] + ordered[:, 3]) / 2 + SMALLEST)
 
 
-LOSSES: dict[str, Loss] = {"ce": ce, "ce_scaled": ce_scaled, "dlr": dlr, "margin": margin}
+LOSSES: dict[str, Loss] = {"ce": ce, "ce_scaled": ce_scaled, "dlr": dlr, "margin": misclassification_margin}
 
 
 def named(name: str) -> Loss:

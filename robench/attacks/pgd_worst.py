@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from robench.attacks import Budget, ImageStreams, register
-from robench.attacks.gradient import cascade
 from robench.attacks.pgd import pgd
 from robench.attacks.square import square
+from robench.attacks.toolbox import cascade
 
 LOSSES = ("ce", "ce_scaled", "margin")
 

@@ -11,8 +11,8 @@ from torch import nn
 
 from robench.attacks import Budget, ImageStreams, register
 from robench.attacks.apgd import apgd, apgd_targeted
-from robench.attacks.gradient import cascade
 from robench.attacks.square import square
+from robench.attacks.toolbox import cascade
 
 
 @register("robench_aa")

@@ -4,20 +4,18 @@ import torch
 from torch import nn
 
 from robench.attacks import Budget, ImageStreams, register
-from robench.attacks.gradient import project, without_rounding
-from robench.attacks.losses import margin
-from robench.attacks.outlook import Outlook
-from robench.core.errors import RobenchError
-from robench.models.blocked import capacity
+from robench.attacks.early_stopping import EarlyStopping
+from robench.attacks.toolbox import exact_margin, project, without_rounding
+from robench.engine.blocked import capacity
 
 WINDOW = 500
-"""Queries in which an image's outlook is judged (see Outlook)."""
+"""Queries of an image after which its progress is judged (see EarlyStopping)."""
 AHEAD = 16
 """Squares of an image that are tried at once, at most: one in twenty is kept, and those after it are tried again."""
 HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 
 
-@register("square")
+@register("square", gradient=False, norms=("linf",))
 def square(
     model: nn.Module,
     x: torch.Tensor,
@@ -39,25 +37,20 @@ def square(
         queries: forward passes for an image that does not fall; an image stops at its first wrong prediction, or where
             it is out of reach.
         share: of the image that the first squares cover; it is halved on a schedule.
-
-    Raises:
-        RobenchError: the budget is not in Linf.
     """
-    if budget.norm != "linf":
-        raise RobenchError("the square attack is made for Linf; leave out norm.")
     model = without_rounding(model)
     channels, height, width = x.shape[1:]
     stripes = (rng.table(channels, width, x) < 0.5).to(x)[:, :, None, :] * 2 - 1
     result = project(x + budget.radius * stripes, x, budget)
-    best = _look(model, result, y)
+    best = exact_margin(model, result, y)
     draws = rng.table(queries, 2 + channels, x)
     sides = [_side(share * share_left(query), height, width) for query in range(queries)]
     side = torch.tensor(sides, device=x.device)
     asked = torch.zeros_like(y)
-    outlook = Outlook(model, y, queries, WINDOW)
-    left = outlook.hopeless(torch.arange(len(x), device=x.device), best, asked)
+    stopping = EarlyStopping(model, y, queries, WINDOW)
+    left = stopping.should_stop(torch.arange(len(x), device=x.device), best, asked)
     while len(active := (~(best > 0) & ~left & (asked < queries)).nonzero()[:, 0]):
-        count = _ahead(capacity(model), asked[active], outlook.window).clamp(max=queries - asked[active])
+        count = _ahead(capacity(model), asked[active], stopping.window).clamp(max=queries - asked[active])
         turn = torch.arange(int(count.max()), device=x.device)
         now = turn < count[:, None]
         many, query = active.repeat_interleave(count), (asked[active, None] + turn)[now]
@@ -65,13 +58,15 @@ def square(
         change = _squares(draws[many, query], side[query], height, width) * 2 * within.radius
         tried = project(result[many] + change, x[many], within)
         value = best.new_full(now.shape, -torch.inf)
-        value[now] = _look(model, tried, y[many])
+        value[now] = exact_margin(model, tried, y[many])
+        # Proposals of an image were all made at the same point, so that those after the first accepted one are void:
+        # ``missed`` counts the rejected ones before it, and the next round draws from there.
         missed = (~(value > best[active, None])).cumprod(1).sum(1)
         asked[active] += torch.minimum(missed + 1, count)
         hit = missed < count
-        first = (count.cumsum(0) - count + missed)[hit]
+        first = (count.cumsum(0) - count + missed)[hit]  # its row in ``tried``: an image's rows begin at the sum so far
         result[active[hit]], best[active[hit]] = tried[first], value[hit, missed[hit]]
-        left[active] = outlook.hopeless(active, best[active], asked[active])
+        left[active] = stopping.should_stop(active, best[active], asked[active])
     return result
 
 
@@ -105,9 +100,3 @@ def _squares(numbers: torch.Tensor, sides: torch.Tensor, height: int, width: int
     inside = places[0][:, :, None] & places[1][:, None, :]
     signs = (numbers[:, 2:] < 0.5).to(numbers) * 2 - 1
     return signs[:, :, None, None] * inside[:, None]
-
-
-def _look(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    with torch.inference_mode():
-        value = margin(model(x), y)
-    return value.clone()

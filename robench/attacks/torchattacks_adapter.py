@@ -5,14 +5,21 @@ import inspect
 import torch
 from torch import nn
 
-from robench.attacks import Budget, ImageStreams, register
+from robench.attacks import Budget, ImageStreams, Traits, register
 from robench.core.errors import RobenchError
 from robench.core.optional import import_optional
 from robench.core.registry import did_you_mean
-from robench.models.blocked import Blocked
+from robench.engine.blocked import Blocked
+
+BLACK_BOX = ("GN", "OnePixel", "Pixle", "SPSA", "Square", "VANILA")
+SINGLE_STEP = ("FFGSM", "FGSM")
+VARIANTS = {
+    **{name: Traits(gradient=False, bare=True) for name in BLACK_BOX},
+    **{name: Traits(single_step=True, bare=True) for name in SINGLE_STEP},
+}
 
 
-@register("torchattacks")
+@register("torchattacks", bare=True, variants=VARIANTS)
 def torchattacks(
     model: nn.Module,
     x: torch.Tensor,

@@ -3,14 +3,16 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from robench.cli.app import command, results
-from robench.core.errors import RobenchError
 from robench.core.types import ResultCard
+
+if TYPE_CHECKING:
+    from robench.results.compare import Row
 
 FOLDERS = (Path("runs"), Path("leaderboards/cards"))
 
@@ -22,39 +24,19 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON, and nothing else.")] = False,
 ) -> None:
     """Compare two models condition by condition, paired by image, with Holm's correction over the conditions."""
-    from robench import cards
+    from robench.results import cards
+    from robench.results.compare import compare as compare_cards
 
     pair = [cards.read(cards.find(name, FOLDERS)) for name in (first, second)]
-    if pair[0].data != pair[1].data or pair[0].suite != pair[1].suite:
-        raise RobenchError(f"{first} and {second} were not measured on the same images under the same suite.")
-    rows = comparison(*pair)
+    rows = compare_cards(*pair)
     if as_json:
-        results.print_json(json.dumps(rows))
+        results.print_json(json.dumps([asdict(row) for row in rows]))
         return
     results.print(_table(rows, *pair))
 
 
-def comparison(first: ResultCard, second: ResultCard) -> list[dict[str, Any]]:
-    """One row for each condition that both were measured under."""
-    from robench.report.summary import accuracy, difference, groups, p_value
-    from robench.stats import Estimate, holm
-
-    rows: list[dict[str, Any]] = []
-    for group in groups(first.suite):
-        p = p_value(first, second, group)
-        shown = [accuracy(first, group), accuracy(second, group), difference(first, second, group)]
-        if p is not None:
-            values = [asdict(estimate) for estimate in shown if isinstance(estimate, Estimate)]
-            names = dict(zip(("first", "second", "difference"), values, strict=True))
-            rows.append({"section": group.section, "condition": group.label, **names, "p": p})
-    for row, adjusted in zip(rows, holm([row["p"] for row in rows]), strict=True):
-        row["p_holm"] = adjusted
-    return rows
-
-
-def _table(rows: list[dict[str, Any]], first: ResultCard, second: ResultCard) -> Table:
-    from robench.report.summary import percent
-    from robench.stats import Estimate
+def _table(rows: "list[Row]", first: ResultCard, second: ResultCard) -> Table:
+    from robench.results.summary import percent
 
     names = first.model.name, second.model.name
     table = Table(
@@ -66,18 +48,17 @@ def _table(rows: list[dict[str, Any]], first: ResultCard, second: ResultCard) ->
         table.add_column(title, justify="left" if title == "condition" else "right")
     section = ""
     for row in rows:
-        if row["section"] != section:
-            section = row["section"]
+        if row.section != section:
+            section = row.section
             table.add_section()
             table.add_row(f"[bold cyan]{section}[/]")
-        shown = [
-            percent(Estimate(**row[name]), signed=name == "difference") for name in ("first", "second", "difference")
-        ]
         table.add_row(
-            row["condition"],
-            *shown,
-            f"{row['p']:.2g}",
-            f"{row['p_holm']:.2g}",
-            style="bold" if row["p_holm"] < 0.05 else "",
+            row.condition,
+            percent(row.first),
+            percent(row.second),
+            percent(row.difference, signed=True),
+            f"{row.p:.2g}",
+            f"{row.p_holm:.2g}",
+            style="bold" if row.p_holm < 0.05 else "",
         )
     return table

@@ -28,15 +28,17 @@ def evaluate(
     conditions: Annotated[str, typer.Option(help="Only these, such as 'attack/*' or '*/gaussian'.")] = "*",
     n_images: Annotated[int | None, typer.Option(help="The first N images; the suite's number by default.")] = None,
     batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Images held at once, 1024 (128 large ones) by default; changes no score.")
+        int | None,
+        typer.Option(min=1, help="Batch size, 1024 (128 for images larger than 64x64) by default; changes no score."),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of all noise; the suite's by default.")] = None,
     device: Device = "auto",
     gradients: Annotated[
-        str, typer.Option(help="Attacks take them in: auto, bfloat16 or float32. Verdicts are always in float32.")
+        str,
+        typer.Option(help="Precision of attack gradients: auto, bfloat16 or float32. Verdicts are always in float32."),
     ] = "auto",
-    patient: Annotated[
-        bool, typer.Option("--patient", help="Attacks take all their steps, also on images out of their reach.")
+    all_steps: Annotated[
+        bool, typer.Option("--all-steps", help="Disable early stopping: attacks always run all of their steps.")
     ] = False,
     out: Annotated[Path, typer.Option(help="Folder for the result cards.")] = Path("runs"),
     store: Annotated[Path, typer.Option(help="SQLite file of measurements; a stopped run goes on from it.")] = Path(
@@ -46,15 +48,13 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result cards as JSON, and nothing else.")] = False,
 ) -> None:
     """Measure models under a suite, each against its full-precision twin."""
-    from robench import cards
-    from robench.api import Request, open_run
     from robench.cli.progress import run_with_progress
     from robench.cli.tables import result_table
+    from robench.measure.run import Request, open_run
+    from robench.results import cards
 
-    if publish and (conditions != "*" or not BOARDS.is_dir()):
-        raise RobenchError(
-            "--publish adds whole suites to ./leaderboards: run it beside that folder, without --conditions."
-        )
+    if publish and not BOARDS.is_dir():
+        raise RobenchError("--publish writes to ./leaderboards: run it beside that folder.")
     request = Request(
         models=tuple(model),
         dataset=dataset,
@@ -68,30 +68,33 @@ def evaluate(
         checkpoint=checkpoint,
         device=device,
         gradients=gradients,
-        patient=patient,
+        early_stopping=not all_steps,
         store=store,
     )
-    cards.make_folder(out)
     with open_run(request, lambda notice: messages.print(notice, soft_wrap=True)) as run:
-        run_with_progress(run.evaluation, messages)
-        finished = {subject: run.card(subject) for subject in run.evaluation.subjects}
+        if publish and run.suite.part:
+            raise RobenchError(
+                f"--publish adds whole suites to ./leaderboards; leave out what changes it ({run.suite.part})."
+            )
+        cards.make_folder(out)
+        run_with_progress(run, messages)
+        finished = {model: run.card(model) for model in run.models}
     for card in finished.values():
         cards.write(card, out)
     if publish:
         _publish(list(finished.values()))
+    requested = [finished[model] for model in run.requested]
     if as_json:
-        data = [cards.to_dict(finished[subject]) for subject in run.requested]
+        data = [cards.to_dict(card) for card in requested]
         typer.echo(json.dumps(data if len(data) > 1 else data[0], indent=1))
         return
-    for subject in run.requested:
-        twin_subject = run.twins.get(subject)
-        results.print(result_table(finished[subject], finished[twin_subject] if twin_subject else None))
+    for card in requested:
+        results.print(result_table(card, card.twin_card))
     results.print(f"Result cards: {out}/   measurements: {store}", soft_wrap=True, highlight=False)
 
 
 def _publish(finished: "list[ResultCard]") -> None:
-    from robench import cards
-    from robench.report import leaderboard
+    from robench.results import cards, leaderboard
 
     for card in finished:
         cards.write(card, BOARDS / "cards")

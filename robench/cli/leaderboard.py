@@ -16,7 +16,7 @@ def leaderboard(
     check: Annotated[bool, typer.Option("--check", help="Write nothing; fail where the files differ.")] = False,
 ) -> None:
     """Render the leaderboards from the result cards."""
-    from robench.report import leaderboard as boards
+    from robench.results import leaderboard as boards
 
     if not check:
         for path in boards.write(cards, out):

@@ -43,7 +43,8 @@ def show(
     from robench import zoo
 
     sets = [name for name, models in zoo.names().items() if model in models]
-    card = zoo.load(model, sets[0] if sets else "cifar10", 10).card
+    folder = zoo.find(model, sets[0] if sets else "cifar10")
+    card = zoo.read_card(folder) if folder else zoo.load(model, "cifar10", 10).card
     for name, value in asdict(card).items():
         results.print(f"[bold]{name}[/] = {value!r}", highlight=False)
     if len(sets) > 1:
@@ -67,7 +68,7 @@ def _models() -> list[tuple[str, str]]:
 
 
 def _architectures() -> list[tuple[str, str]]:
-    from robench.models import ARCHITECTURES
+    from robench.architectures import ARCHITECTURES
 
     return [(name, _first_line(ARCHITECTURES[name])) for name in ARCHITECTURES]
 
@@ -90,7 +91,7 @@ def _corruptions() -> list[tuple[str, str]]:
 def _attacks() -> list[tuple[str, str]]:
     from robench.attacks import ATTACKS
 
-    return [(name, _first_line(ATTACKS[name])) for name in ATTACKS]
+    return [(name, _first_line(ATTACKS[name].function)) for name in ATTACKS]
 
 
 def _distortions() -> list[tuple[str, str]]:

@@ -16,8 +16,8 @@ def plot(
     name: Annotated[str, typer.Option(help="Of the files; the models' by default.")] = "",
 ) -> None:
     """Draw accuracy against severity, epsilon and level, with intervals, as SVG and PNG."""
-    from robench import cards
-    from robench.report.figures import draw
+    from robench.results import cards
+    from robench.results.figures import draw
 
     found = [cards.read(cards.find(text, FOLDERS)) for text in names]
     title = name or "-".join(card.model.name.replace("/", "_") for card in found)

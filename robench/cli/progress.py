@@ -9,10 +9,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from robench.core.kinds import kind_of
 from robench.core.types import Measurement
-from robench.evaluation import Evaluation, cost
-from robench.runner import Task
-from robench.training.ship import in_words
+from robench.engine.task import Task
+from robench.measure.run import Run
+from robench.training.export import in_words
 from robench.training.trainer import Epoch, Trainer
 
 
@@ -35,36 +36,44 @@ def _line(screen: Console, text: str) -> None:
         screen.print(text, highlight=False, soft_wrap=True)
 
 
-def run_with_progress(evaluation: Evaluation, screen: Console) -> None:
+def run_with_progress(run: Run, screen: Console) -> None:
     """Measure what is pending, showing what runs, how far it is, its accuracy so far and the time that is left."""
-    pending = evaluation.pending()
-    known = len(evaluation.tasks()) - len(pending)
+    pending = run.pending()
+    known = len(run.work) - len(pending)
     if known:
         screen.print(f"{known} of {known + len(pending)} measurements are stored already.", highlight=False)
     finished, work = 0, 0.0
     with _bars(screen) as progress:
-        bar = progress.add_task("", total=sum(cost(task.condition) for task in pending), count="")
+        bar = progress.add_task("", total=sum(_cost(item.task) for item in pending), count="")
 
         def watch(task: Task) -> Callable[[int, int], None]:
             def advance(done: int, correct: int) -> None:
                 text = f"{_name(task):<44} {correct / done:6.1%}"
-                progress.update(bar, description=text, completed=work + cost(task.condition) * done / len(task.data))
+                progress.update(bar, description=text, completed=work + _cost(task) * done / len(task.data))
 
             return advance
 
         def done(task: Task, measurement: Measurement) -> None:
             nonlocal finished, work
             finished += 1
-            work += cost(task.condition)
+            work += _cost(task)
             progress.update(bar, completed=work, count=f"{finished}/{len(pending)}")
             if measurement.draw == task.condition.draws - 1:
-                _line(screen, f"{_name(task)}: {measurement.correct}/{measurement.total} ({finished}/{len(pending)})")
+                _line(screen, f"{_name(task)}: {_count(measurement)} ({finished}/{len(pending)})")
 
-        evaluation.run(pending, watch, done)
+        run.measure(pending, watch, done)
+
+
+def _cost(task: Task) -> int:
+    return kind_of(task.condition).cost(task.condition)
+
+
+def _count(measurement: Measurement) -> str:
+    return f"{measurement.correct}/{measurement.total}" if measurement.total else "n/a"
 
 
 def _name(task: Task) -> str:
-    return f"{task.subject.card.name} {task.condition.key.partition('?')[0]}"
+    return f"{task.model.card.name} {kind_of(task.condition).label(task.condition)}"
 
 
 class Pace:

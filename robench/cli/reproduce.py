@@ -35,8 +35,8 @@ def reproduce(
     On data for which the zoo has none of a study's networks, those that it has a recipe for are trained first.
     """
     from robench import zoo
-    from robench.api import Request, open_run
     from robench.cli.progress import run_with_progress
+    from robench.measure.run import Request, open_run
     from robench.studies import STUDIES
     from robench.studies.files import Files
 
@@ -59,8 +59,8 @@ def reproduce(
         store=store,
     )
     with open_run(request, lambda notice: messages.print(notice, soft_wrap=True)) as run:
-        run_with_progress(run.evaluation, messages)
-        files.keep([run.card(subject) for subject in run.requested], chosen.facts(run, folders))
+        run_with_progress(run, messages)
+        files.keep([run.card(model) for model in run.requested], chosen.facts(run, folders))
     for path in files.render():
         results.print(f"wrote {path}", soft_wrap=True, highlight=False)
 
@@ -82,13 +82,13 @@ def _networks(study: "Study", dataset: str, data_dir: Path | None, device: str, 
 def _trained(name: str, dataset: str, folder: Path, data_dir: Path | None, device: str) -> Path:
     from robench.cli.progress import train_with_progress
     from robench.data.load import load as load_data
-    from robench.evaluation import choose_device
+    from robench.engine.prepare import choose_device
+    from robench.training.export import export, start
     from robench.training.recipe import load_recipe
-    from robench.training.ship import ship, start
 
     data = load_data(dataset, "train", data_dir)
     recipe = load_recipe(f"cifar10/{name}").for_data(dataset, data)
     trainer = start(recipe, data, folder, choose_device(device))
     train_with_progress(trainer, folder / "log.jsonl", messages)
-    ship(trainer, folder, data_dir)
+    export(trainer, folder, data_dir)
     return folder

@@ -5,7 +5,7 @@ from rich.text import Text
 
 from robench.cli.app import escaped
 from robench.core.types import ResultCard
-from robench.report.summary import accuracy, difference, flags, fooling, groups, percent
+from robench.results.summary import accuracy, difference, flags, fooling, groups, percent
 
 
 def result_table(card: ResultCard, twin: ResultCard | None) -> Table:

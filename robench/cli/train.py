@@ -16,7 +16,9 @@ def train(
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Instead of the recipe's; the name says so.")] = None,
     hold_out: Annotated[int | None, typer.Option(min=0, help="Training images to judge each epoch by.")] = None,
-    twin: Annotated[Path | None, typer.Option(help="Run of the twin, to take full-precision epochs from.")] = None,
+    twin: Annotated[
+        Path | None, typer.Option(help="Folder of the twin's run; reuse its full-precision epochs.")
+    ] = None,
     compiled: Annotated[
         bool, typer.Option("--compile", help="Use torch.compile: faster on long runs; needs g++.")
     ] = False,
@@ -29,10 +31,10 @@ def train(
     """Train a model by a recipe; a stopped run goes on from its last epoch."""
     from robench.cli.progress import train_with_progress
     from robench.data.load import load as load_data
-    from robench.evaluation import choose_device
-    from robench.shipping import score
+    from robench.engine.prepare import choose_device
+    from robench.training.export import export, start
     from robench.training.recipe import load_recipe
-    from robench.training.ship import ship, start
+    from robench.zoo.add import score
 
     chosen = load_recipe(recipe)
     if seed is not None:
@@ -44,5 +46,5 @@ def train(
     data = load_data(chosen.dataset, "train", data_dir)
     trainer = start(chosen, data, folder, choose_device(device), twin, precision=precision, compiled=compiled)
     train_with_progress(trainer, folder / "log.jsonl", messages)
-    card = ship(trainer, folder, data_dir)
+    card = export(trainer, folder, data_dir)
     results.print(f"{card.name}: {score(card)}\nModel: {folder}", soft_wrap=True, highlight=False)

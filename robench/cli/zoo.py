@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from robench.cli.app import DataDir, app, command, messages, results
 from robench.core.errors import RobenchError
@@ -35,10 +36,10 @@ def add(
     data_dir: DataDir = None,
 ) -> None:
     """Make a folder of the zoo from a checkpoint: checked, packed, measured, with its card."""
-    from robench import shipping
     from robench.core.types import ModelCard
-    from robench.hub import fetch_checkpoint
-    from robench.zoo import CODE
+    from robench.zoo import add as adding
+    from robench.zoo.hub import fetch_checkpoint
+    from robench.zoo.load import CODE
 
     path, source = fetch_checkpoint(checkpoint)
     file, _, factory = architecture.rpartition(":")
@@ -57,8 +58,8 @@ def add(
         source=source,
     )
     folder = zoo / dataset / name
-    card = shipping.add(card, path, folder, code=code, data_dir=data_dir)
-    results.print(f"{name}: {shipping.score(card)}; {card.bits} bit, {card.bits_per_weight} bits per weight in all")
+    card = adding.add(card, path, folder, code=code, data_dir=data_dir)
+    results.print(f"{name}: {adding.score(card)}; {card.bits} bit, {card.bits_per_weight} bits per weight in all")
     results.print(
         f"Commit {folder}, and publish it: robench evaluate --model {dataset}/{name} --publish", soft_wrap=True
     )
@@ -71,23 +72,30 @@ def verify(
     data_dir: DataDir = None,
 ) -> None:
     """Check models of the zoo: checksum, architecture, bits, twin, and clean accuracy where the images are here."""
-    from robench import shipping
-    from robench import zoo as zoo_room
+    from robench import zoo as shipped
+    from robench.zoo.verify import verify as verify_folder
 
-    root = zoo or zoo_room.root()
+    root = zoo or shipped.root()
     folders = [root / model for model in models] if models else sorted(p.parent for p in root.glob("*/*/card.toml"))
     if not folders:
         raise RobenchError(f"there is no model in {root}; name the folder with --zoo.")
     table = Table(box=None, pad_edge=False)
     for title in ("model", "", "clean accuracy in its card"):
         table.add_column(title)
-    failed = 0
+    failed, unchecked = 0, 0
     for folder in folders:
-        messages.print(f"{folder.parent.name}/{folder.name}", highlight=False)
-        wrong, accuracy = shipping.verify(folder, data_dir)
-        failed += bool(wrong)
-        table.add_row(f"{folder.parent.name}/{folder.name}", "; ".join(wrong) or "ok", accuracy)
+        name = f"{folder.parent.name}/{folder.name}"
+        messages.print(name, highlight=False, markup=False)
+        found = verify_folder(folder, data_dir)
+        failed += bool(found.wrong)
+        unchecked += bool(found.unchecked) and not found.wrong
+        verdict = "; ".join(found.wrong) or (
+            f"ok, accuracy not checked: {found.unchecked}" if found.unchecked else "ok"
+        )
+        table.add_row(*map(Text, (name, verdict, found.accuracy)))
     results.print(table)
+    if unchecked:
+        messages.print(f"the accuracy of {unchecked} of {len(folders)} models was not checked.", highlight=False)
     if failed:
         raise RobenchError(f"{failed} of {len(folders)} models failed.")
 

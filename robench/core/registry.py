@@ -2,9 +2,11 @@
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from robench.core.errors import RobenchError
@@ -19,17 +21,20 @@ def did_you_mean(name: str, known: list[str]) -> str:
 
 
 class Registry(Generic[T]):
-    """The registered things of one room, found on first use: its own files, then other packages' entry points.
+    """The registered things of one package, found on first use: its own files, then other packages' entry points.
 
     Args:
         kind: what one entry is called in messages, such as ``"corruption"``.
-        room: the package whose modules register themselves on import, such as ``"robench.corruptions"``.
-            The same name is the entry-point group in which other packages announce modules of theirs.
+        package: its modules register things on import, such as ``"robench.corruptions"``. Other packages announce
+            modules of theirs in the entry-point group of that name.
+        each: instead of the package's own modules, the module of this name in each of its subpackages that has one;
+            the entry-point group is ``<package>.<each>``.
     """
 
-    def __init__(self, kind: str, room: str) -> None:
+    def __init__(self, kind: str, package: str, each: str = "") -> None:
         self.kind = kind
-        self.room = room
+        self.package = package
+        self.each = each
         self._entries: dict[str, T] = {}
         self._loaded = False
 
@@ -44,15 +49,33 @@ class Registry(Generic[T]):
         """Decorator form of :meth:`add`."""
         return lambda entry: self.add(name, entry)
 
+    @contextmanager
+    def temporarily(self, name: str, entry: T) -> Iterator[T]:
+        """``entry`` under ``name`` as long as the block lasts, in place of what may be there."""
+        self._load()
+        before = dict(self._entries)
+        self._entries[name] = entry
+        try:
+            yield entry
+        finally:
+            self._entries = before
+
     def _load(self) -> None:
         if self._loaded:
             return
         self._loaded = True
-        package = importlib.import_module(self.room)
-        for module in pkgutil.iter_modules(package.__path__):
-            importlib.import_module(f"{self.room}.{module.name}")
-        for plugin in entry_points(group=self.room):
+        package = importlib.import_module(self.package)
+        for module in self._modules(package.__path__):
+            importlib.import_module(f"{self.package}.{module}")
+        for plugin in entry_points(group=f"{self.package}.{self.each}".rstrip(".")):
             plugin.load()
+
+    def _modules(self, path: Iterable[str]) -> list[str]:
+        if not self.each:
+            return [module.name for module in pkgutil.iter_modules(path)]
+        # Looked for as files: asking the import system would import every subpackage, also heavy ones without it.
+        found = [file for folder in path for file in Path(folder).glob(f"*/{self.each}.py")]
+        return sorted(f"{file.parent.name}.{self.each}" for file in found)
 
     def __getitem__(self, name: str) -> T:
         self._load()

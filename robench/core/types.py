@@ -13,20 +13,22 @@ Floats = npt.NDArray[np.float32]
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 
-KINDS = ("clean", "corruption", "attack", "distortion")
-
 
 @dataclass(frozen=True)
 class Condition:
     """One thing to measure.
 
     Attributes:
-        kind: one of ``KINDS``.
-        name: in the kind's registry.
+        kind: name of a registered kind (see ``robench.core.kinds``).
+        name: of the plug-in, in its kind's registry.
         level: severity 1..5, epsilon on the [0, 1] pixel scale, or the distortion's level; None where it has none.
         params: further settings, sorted by name.
-        grid: epsilons that are searched together with this one (see ``robench.search``); empty for this one alone.
+        grid: epsilons that are searched together with this one (see ``robench.attacks.search``); empty for this one
+            alone.
         draws: how often it is repeated with other random numbers; not part of its identity.
+        facts: what its kind knows of it, sorted by name, such as the amount that a severity stands for, or whether an
+            attack uses gradients. Written into cards, which are read where no plug-in is at hand; not part of its
+            identity.
     """
 
     kind: str
@@ -35,6 +37,15 @@ class Condition:
     params: tuple[tuple[str, Value], ...] = ()
     draws: int = field(default=1, compare=False)
     grid: tuple[float, ...] = ()
+    facts: tuple[tuple[str, Value], ...] = field(default=(), compare=False)
+
+    def setting(self, name: str, default: Value = "") -> Value:
+        """One of its ``params``, or the default."""
+        return dict(self.params).get(name, default)
+
+    def fact(self, name: str, default: Value = "") -> Value:
+        """One of its ``facts``, or the default."""
+        return dict(self.facts).get(name, default)
 
     @property
     def key(self) -> str:
@@ -51,6 +62,10 @@ class Condition:
         return any(fnmatchcase(text, form) for text in (key, path) for form in (pattern, f"{pattern}/*"))
 
 
+CLEAN = Condition("clean", "clean")
+"""The images as they are."""
+
+
 @dataclass(frozen=True, eq=False)
 class Measurement:
     """What a condition gave on one model and one draw.
@@ -59,7 +74,7 @@ class Measurement:
         top1, top5: bool [N], in the order of the images; both empty where the condition does not apply.
         rounded: of an attack, top1 with its images rounded to 8 bits; empty otherwise.
         distance: of an attack at one epsilon, float32 [N]: the mean absolute difference of each such image from the
-            original, in grey levels; empty otherwise.
+            original, in pixel levels (of 255); empty otherwise.
         flags: reasons to doubt the figure, or why there is none.
         seconds: wall time.
     """
@@ -136,21 +151,39 @@ class ModelCard:
 
 @dataclass(frozen=True)
 class Suite:
-    """A versioned, ordered set of conditions with the number of images and the seed."""
+    """A versioned, ordered set of conditions with the number of images and the seed.
+
+    Attributes:
+        part: how it differs from the suite of that name and version, such as ``seed=1&conditions=attack/*``; empty for
+            the whole suite.
+    """
 
     name: str
     version: int
     n_images: int
     seed: int
     conditions: tuple[Condition, ...]
+    part: str = ""
 
     def with_seed(self, seed: int) -> "Suite":
         """The suite with another seed."""
-        return replace(self, seed=seed)
+        return self if seed == self.seed else replace(self._but("seed", seed), seed=seed)
+
+    def with_images(self, n: int, available: int) -> "Suite":
+        """The suite on the first ``n`` images instead of its own number, or of all ``available`` where that is more."""
+        return self if n == min(self.n_images, available) else self._but("n_images", n)
 
     def select(self, pattern: str) -> "Suite":
         """The suite with only the conditions that match."""
-        return replace(self, conditions=tuple(c for c in self.conditions if c.matches(pattern)))
+        chosen = tuple(c for c in self.conditions if c.matches(pattern))
+        return (
+            self
+            if len(chosen) == len(self.conditions)
+            else replace(self._but("conditions", pattern), conditions=chosen)
+        )
+
+    def _but(self, name: str, value: Value) -> "Suite":
+        return replace(self, part="&".join(filter(None, [self.part, f"{name}={value}"])))
 
 
 @dataclass(frozen=True)
@@ -170,6 +203,7 @@ class ResultCard:
     Attributes:
         twin: name and sha256 of the twin, both empty if there is none.
         provenance: versions, commit, machine, time.
+        twin_card: the twin's own result card, where it was measured in the same call; not written with this one.
     """
 
     model: ModelCard
@@ -178,6 +212,7 @@ class ResultCard:
     measurements: tuple[Measurement, ...]
     twin: tuple[str, str] = ("", "")
     provenance: dict[str, str] = field(default_factory=dict)
+    twin_card: "ResultCard | None" = field(default=None, repr=False)
 
     def of(self, condition: Condition) -> list[Measurement]:
         """The measurements of one condition, by draw."""

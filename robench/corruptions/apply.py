@@ -12,7 +12,7 @@ CHUNK = 64
 ROUNDING = 1e-3  # float32 must not truncate an untouched pixel to the level below
 
 
-def check(name: str, severity: float | None, amount: float | None = None) -> float:
+def amount_of(name: str, severity: float | None, amount: float | None = None) -> float:
     """The amount of a corruption at a severity, or the one that is given instead.
 
     Raises:
@@ -23,14 +23,14 @@ def check(name: str, severity: float | None, amount: float | None = None) -> flo
         if not 0 < amount < float("inf"):
             raise RobenchError(f"the amount of {name} must be a number above 0, not {amount}.")
         return amount
+    if amount is not None:
+        raise RobenchError(f"the corruption {name} takes a severity or an amount, not both.")
     if severity is None or severity not in range(1, len(amounts) + 1):
         raise RobenchError(f"severity {severity} of {name} does not exist; choose 1 to {len(amounts)}.")
     return amounts[int(severity) - 1]
 
 
-def corrupt(
-    images: Images, name: str, severity: float | None, seed: int, draw: int = 0, amount: float | None = None
-) -> Images:
+def corrupt(images: Images, name: str, amount: float, seed: int, draw: int = 0) -> Images:
     """Corrupt 8-bit images as CIFAR-10-C does: noise on [0, 1], clip, times 255, truncate.
 
     Images go in chunks of 64, the last one filled up, each with a random stream of its own: the noise of image i
@@ -39,17 +39,16 @@ def corrupt(
     Args:
         images: uint8 [N, C, H, W].
         name: of a registered corruption.
-        severity: 1 to 5.
-        amount: instead of a severity: what the function takes, such as the standard deviation.
-        seed: of the suite. The stream does not depend on the severity, so severities nest: the same draw, scaled.
+        amount: what its function takes, such as the standard deviation; ``amount_of`` has that of a severity.
+        seed: of the suite. The stream does not depend on the amount, so severities nest: the same draw, scaled.
+        draw: number of the repetition.
 
     Returns:
         uint8 of the same shape.
 
     Raises:
-        RobenchError: unknown name, a severity outside 1..5, or a function that breaks its contract.
+        RobenchError: unknown name, or a function that breaks its contract.
     """
-    amount = check(name, severity, amount)
     function = CORRUPTIONS[name].function
     result = np.empty_like(images)
     for start in range(0, len(images), CHUNK):
@@ -58,9 +57,9 @@ def corrupt(
         pixels[: len(part)] = part / np.float32(255)
         noisy = function(pixels, amount, Draws(stream(seed, "corruption", name, draw, start // CHUNK)))
         if noisy.shape != pixels.shape or not np.isfinite(noisy.sum()):
-            raise RobenchError(f"the corruption {name} gave a wrong shape or values that are not finite; mend it.")
-        grey = noisy[: len(part)].clip(0, 1)
-        grey *= 255
-        grey += ROUNDING
-        result[start : start + CHUNK] = grey
+            raise RobenchError(f"the corruption {name} returned a wrong shape or non-finite values; fix the plug-in.")
+        levels = noisy[: len(part)].clip(0, 1)
+        levels *= 255
+        levels += ROUNDING
+        result[start : start + CHUNK] = levels
     return result

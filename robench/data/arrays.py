@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from robench.core.errors import RobenchError
+from robench.core.errors import NotHereError, RobenchError
 from robench.core.types import Images, Labels
 from robench.data import register
 from robench.data.base import Dataset
@@ -48,7 +48,7 @@ def read_npz(path: Path) -> tuple[Images, Labels]:
         with np.load(path, allow_pickle=False) as arrays:
             x, y = arrays["x"], arrays["y"]
     except FileNotFoundError as error:
-        raise RobenchError(f"there is no file {path}; check the path.") from error
+        raise NotHereError(f"there is no file {path}; check the path.") from error
     except KeyError as error:
         raise RobenchError(f"{path} must hold two arrays, x (images) and y (labels).") from error
     except (OSError, ValueError, zipfile.BadZipFile) as error:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from robench.core.errors import RobenchError
+from robench.core.errors import NotHereError, RobenchError
 from robench.core.types import Images, Labels
 from robench.data import register
 from robench.data.arrays import read_npz
@@ -73,8 +73,8 @@ def _download() -> None:
             processor=pooch.Untar(extract_dir="."),
             downloader=pooch.HTTPDownloader(progressbar=True, timeout=20),
         )
-    except (OSError, ValueError) as error:
-        raise RobenchError(
+    except (OSError, ValueError) as error:  # ValueError: a page of a proxy's, say, came instead of the archive
+        raise NotHereError(
             "CIFAR-10 is not on this machine and could not be downloaded; "
             "give its folder with --data-dir or ROBENCH_DATA, or use --dataset digits."
         ) from error
@@ -89,7 +89,7 @@ def cifar10(split: str, argument: str, data_dir: Path | None) -> Dataset:
         if folder is not None and found is None:
             found = _find(folder.expanduser(), split)
     if found is None and data_dir is not None:
-        raise RobenchError(
+        raise NotHereError(
             f"there is no CIFAR-10 {split} set in {data_dir}; it may hold cifar-10-batches-py/ or {FILES[split][0]}."
         )
     if found is None:

@@ -1,8 +1,4 @@
-"""Changes of the deployed weights. One file a family: a pure function of one weight tensor.
-
-Noise acts on every convolution and linear layer. A projection acts on the inner layers that are still in full
-precision: on low-bit codes it is the identity, and a model with no such layer gets "n/a", not a score.
-"""
+"""Changes of the deployed weights. One file a family: a pure function of one array."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,10 +6,18 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from robench.core.errors import RobenchError
 from robench.core.registry import Registry
 
 Weight = npt.NDArray[np.float32]
 Function = Callable[[Weight, float, np.random.Generator], Weight]
+
+SCOPES = ("inner", "all", "storage")
+"""Which tensors: the weights of all layers but the first and the last; all weights; all that the file holds, with
+scales, biases and batch norm."""
+PARTS = ("values", "codes", "scales")
+"""What of a weight: the float that it stands for; its integer codes, of which the nearest valid ones are taken
+afterwards; the scales of its codes."""
 
 
 @dataclass(frozen=True)
@@ -21,26 +25,35 @@ class Distortion:
     """A change of weights.
 
     Attributes:
-        function: (weight, level, rng) -> weight.
-        levels: its usual ones, (None,) where it has no level.
-        projection: whether it projects weights (no randomness) instead of adding noise.
+        function: (array, level, rng) -> array of the same shape; of one tensor at a time.
+        level: whether it has a level; where not, its function gets nan.
+        random: whether it draws from ``rng``. One that does not, and changes nothing, does not apply to a model.
+        scope: one of ``SCOPES``, unless a condition asks for another.
+        acts_on: one of ``PARTS``, unless a condition asks for another.
     """
 
     function: Function
-    levels: tuple[float | None, ...]
-    projection: bool
+    level: bool = True
+    random: bool = False
+    scope: str = "all"
+    acts_on: str = "values"
+
+    def __post_init__(self) -> None:
+        for value, known in ((self.scope, SCOPES), (self.acts_on, PARTS)):
+            if value not in known:
+                raise RobenchError(f"a distortion cannot act on {value!r}; choose {', '.join(known)}.")
 
 
 DISTORTIONS: Registry[Distortion] = Registry("distortion", "robench.distortions")
 
 
 def register(
-    name: str, levels: tuple[float | None, ...] = (None,), *, projection: bool = False
+    name: str, *, level: bool = True, random: bool = False, scope: str = "all", acts_on: str = "values"
 ) -> Callable[[Function], Function]:
-    """Add a distortion under ``name``; a distortion without a level gets nan for it."""
+    """Add a distortion under ``name``; the settings are those of :class:`Distortion`."""
 
     def add(function: Function) -> Function:
-        DISTORTIONS.add(name, Distortion(function, levels, projection))
+        DISTORTIONS.add(name, Distortion(function, level, random, scope, acts_on))
         return function
 
     return add

@@ -1,7 +1,9 @@
-"""The room's wrapper: distorts a model's weights for a while, checks that they changed, puts them back bit for bit."""
+"""The wrapper: distorts a model's weights for a while, sees whether they changed, puts them back bit for bit."""
 
-from collections.abc import Collection, Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
@@ -10,31 +12,14 @@ from torch import nn
 
 from robench.core.errors import RobenchError
 from robench.core.seeding import stream
-from robench.core.types import Value
-from robench.distortions import DISTORTIONS, Distortion
-from robench.models.layers import inner_layers, weighted_layers
+from robench.distortions import DISTORTIONS, Distortion, Weight
+from robench.engine.layers import inner_weights, layer_of, weights
+from robench.quantizers.encodings import IntegerEncoding, encoding_named
+from robench.quantizers.stored import StoredWeight, decode
 
 ROUNDING = 1e-6
-SETTINGS = {"layers": "inner", "batch_norm": "recalibrated"}
-"""What a condition may ask for besides a level: noise on the inner layers alone; batch norm's statistics moved as
-the distortion moves those of training images (see ``robench.models.recalibration``)."""
-
-
-def targets(
-    model: nn.Module, distortion: Distortion, lowbit: Collection[str], *, inner: bool = False
-) -> dict[str, torch.Tensor]:
-    """The weight tensors that a distortion acts on, by layer name.
-
-    Args:
-        model: whose weights.
-        distortion: noise acts on all layers with weights, a projection on the inner ones that are in full precision.
-        lowbit: names of the layers with low-bit weights.
-        inner: noise acts on the inner layers alone.
-    """
-    if distortion.projection:
-        return {name: layer.weight for name, layer in inner_layers(model).items() if name not in lowbit}
-    layers = inner_layers(model) if inner else weighted_layers(model)
-    return {name: layer.weight for name, layer in layers.items()}
+"""A change of less than this share of a tensor's largest value is float32's rounding: w / a * a is not always w."""
+NOTHING: Mapping[str, StoredWeight] = MappingProxyType({})
 
 
 @contextmanager
@@ -44,48 +29,109 @@ def distorted(
     level: float | None,
     seed: int,
     draw: int = 0,
-    lowbit: Collection[str] = (),
     *,
-    inner: bool = False,
+    stored: Mapping[str, StoredWeight] = NOTHING,
+    scope: str = "",
+    acts_on: str = "",
 ) -> Iterator[bool]:
     """Distort ``model`` inside the with-block.
 
     The random stream is keyed by seed, distortion, draw and tensor name, not by the level: levels nest, and twins see
-    the same draw. Other arguments as for :func:`targets`.
+    the same draw.
+
+    Args:
+        model: whose weights.
+        name: of a registered distortion.
+        level: its level, None where it has none.
+        seed, draw: of the random stream.
+        stored: how the model's weights are stored, by state-dict name; the others are floats.
+        scope, acts_on: which tensors, and what of them; the distortion's own where they are not given.
 
     Yields:
-        Whether any weight changed; False means that the distortion is the identity for this model.
+        Whether it applies: whether anything was seen to change, or, of a random one, could have.
 
     Raises:
         RobenchError: unknown name, a level that does not fit, or a function that breaks its contract.
     """
-    check(name, level)
-    weights = targets(model, DISTORTIONS[name], lowbit, inner=inner)
-    saved = {key: weight.detach().clone() for key, weight in weights.items()}
+    distortion = check(name, level)
+    change = _Change(name, distortion, float("nan") if level is None else level, seed, draw)
+    scope, acts_on = scope or distortion.scope, acts_on or distortion.acts_on
+    targets = _targets(model, scope, acts_on, stored)
+    tensors = model.state_dict(keep_vars=True)
+    saved = {key: tensors[key].detach().clone() for key in targets}
     try:
-        yield any([_distort(weights[key], name, level, stream(seed, "distortion", name, draw, key)) for key in weights])
+        changed = [_distort(tensors[key], stored.get(key), key, change, scope, acts_on) for key in targets]
+        yield any(changed) or (distortion.random and bool(targets))
     finally:
-        for key, weight in weights.items():
-            weight.data.copy_(saved[key])
-            assert torch.equal(weight, saved[key]), key
+        for key, before in saved.items():
+            tensors[key].data.copy_(before)
+            assert torch.equal(tensors[key], before), key
 
 
-def check(name: str, level: float | None, settings: Mapping[str, Value] = MappingProxyType({})) -> None:
-    """Raise RobenchError where there is no such distortion, or level or ``SETTINGS`` do not fit it."""
-    unknown = {key: value for key, value in settings.items() if SETTINGS.get(key) != value}
-    if unknown:
-        known = ", ".join(f'{key} = "{value}"' for key, value in SETTINGS.items())
-        raise RobenchError(f"the distortion {name} takes no {unknown}; its settings may be {known}.")
-    takes_level = DISTORTIONS[name].levels != (None,)
-    if takes_level != (level is not None) or (level is not None and not (np.isfinite(level) and level >= 0)):
-        needs = "a finite level >= 0" if takes_level else "no level"
+def check(name: str, level: float | None) -> Distortion:
+    """The distortion of a name; RobenchError where there is none, or the level does not fit it."""
+    distortion = DISTORTIONS[name]
+    if distortion.level != (level is not None) or (level is not None and not (math.isfinite(level) and level >= 0)):
+        needs = "a finite level >= 0" if distortion.level else "no level"
         raise RobenchError(f"the distortion {name} takes {needs}, not {level}.")
+    return distortion
 
 
-def _distort(weight: torch.Tensor, name: str, level: float | None, rng: np.random.Generator) -> bool:
-    before = weight.detach().cpu().numpy().copy()
-    after = DISTORTIONS[name].function(before.copy(), float("nan") if level is None else level, rng)
-    if after.shape != before.shape or after.dtype != before.dtype or not np.isfinite(after).all():
-        raise RobenchError(f"the distortion {name} gave a wrong shape or type, or values that are not finite; mend it.")
-    weight.data.copy_(torch.from_numpy(after))
-    return bool(np.abs(after - before).max(initial=0) > ROUNDING * np.abs(before).max(initial=0))
+@dataclass(frozen=True)
+class _Change:
+    """One draw of a distortion."""
+
+    name: str
+    distortion: Distortion
+    level: float
+    seed: int
+    draw: int
+
+    def of(self, before: torch.Tensor, key: str) -> torch.Tensor:
+        """The distorted array; ``key`` names its random stream."""
+        array: Weight = before.detach().cpu().float().numpy()
+        rng = stream(self.seed, "distortion", self.name, self.draw, key)
+        after = self.distortion.function(array.copy(), self.level, rng)
+        if not isinstance(after, np.ndarray) or after.shape != array.shape or after.dtype != array.dtype:
+            raise RobenchError(
+                f"the distortion {self.name} must return float32 {list(array.shape)}, the shape that it was given; fix "
+                "the plug-in."
+            )
+        return torch.from_numpy(np.ascontiguousarray(after))
+
+
+def _targets(model: nn.Module, scope: str, acts_on: str, stored: Mapping[str, StoredWeight]) -> list[str]:
+    """The state-dict names of the tensors that a distortion acts on."""
+    found = list(inner_weights(model) if scope == "inner" else weights(model))
+    if acts_on != "values":
+        return [key for key in found if key in stored and stored[key].is_coded]
+    if scope == "storage":
+        found += [k for k, tensor in model.state_dict().items() if tensor.is_floating_point() and k not in found]
+    return found
+
+
+def _distort(
+    tensor: torch.Tensor, stored: StoredWeight | None, key: str, change: _Change, scope: str, acts_on: str
+) -> bool:
+    """Distort one tensor in place; whether it was seen to change."""
+    before = tensor.detach().cpu().clone()
+    after = _distorted(before, stored, key, change, scope, acts_on)
+    tensor.data.copy_(after)
+    # Written so that values that are not numbers count as changed.
+    return not bool((after - before).abs().max() <= ROUNDING * before.abs().max()) if before.numel() else False
+
+
+def _distorted(
+    before: torch.Tensor, stored: StoredWeight | None, key: str, change: _Change, scope: str, acts_on: str
+) -> torch.Tensor:
+    if stored is None or stored.scale is None:
+        return change.of(before, layer_of(key))
+    codes, scale, zero = stored.values, stored.scale, stored.zero_point
+    if acts_on == "codes":
+        encoding = encoding_named(stored.encoding, stored.bits)
+        assert isinstance(encoding, IntegerEncoding)
+        moved = change.of(codes.float(), layer_of(key))
+        return decode(encoding.nearest(moved.numpy(), stored.bits).view(codes.shape), scale, zero)
+    if acts_on == "scales" or scope == "storage":
+        before = decode(codes, change.of(scale, f"{key}.scale"), zero)
+    return before if acts_on == "scales" else change.of(before, layer_of(key))

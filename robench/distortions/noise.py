@@ -4,23 +4,21 @@ import numpy as np
 
 from robench.distortions import Weight, register
 
-LEVELS = (0.05, 0.1, 0.2, 0.4, 0.8)
 
-
-@register("gaussian", LEVELS)
+@register("gaussian", random=True)
 def gaussian(weight: Weight, level: float, rng: np.random.Generator) -> Weight:
     """W + level RMS(w) N(0, 1), with the root mean square of the tensor's deployed weights."""
     rms = np.sqrt(np.mean(np.square(weight)))
     return weight + level * rms * rng.standard_normal(weight.shape, np.float32)
 
 
-@register("gaussian_max", LEVELS)
+@register("gaussian_max", random=True)
 def gaussian_max(weight: Weight, level: float, rng: np.random.Generator) -> Weight:
     """W + level a N(0, 1), with a = max |w| of the tensor: what a memory that stores [-a, a] would add."""
     return weight + level * np.abs(weight).max() * rng.standard_normal(weight.shape, np.float32)
 
 
-@register("multiplicative", LEVELS)
+@register("multiplicative", random=True)
 def multiplicative(weight: Weight, level: float, rng: np.random.Generator) -> Weight:
     """W (1 + level N(0, 1)): zeros stay zero."""
     return weight * (1 + level * rng.standard_normal(weight.shape, np.float32))

@@ -1,6 +1,7 @@
-"""Projections of full-precision weights (Merolla et al. 2016, arXiv:1606.01981), with a = max |w| of the tensor.
+"""Projections of weights (Merolla et al. 2016, arXiv:1606.01981), with a = max |w| of the tensor.
 
-The definitions are our reading of the paper's names. They change a layer's scale; batch norm keeps its statistics.
+The definitions are our reading of the paper's names. They change a layer's scale; batch norm keeps its statistics. On
+low-bit weights a projection is the identity where all of a tensor's scales are equal and symmetric, and only there.
 """
 
 import numpy as np
@@ -8,27 +9,27 @@ import numpy as np
 from robench.distortions import Weight, register
 
 
-@register("sign", projection=True)
+@register("sign", level=False, scope="inner")
 def sign(weight: Weight, level: float, rng: np.random.Generator) -> Weight:
     """Keep the signs: a sgn(w)."""
     return np.abs(weight).max() * np.sign(weight)
 
 
-@register("round", projection=True)
+@register("round", level=False, scope="inner")
 def nearest(weight: Weight, level: float, rng: np.random.Generator) -> Weight:
     """Round to the nearest of -a, 0, a: a round(w / a)."""
     bound = np.abs(weight).max()
     return bound * np.rint(weight / bound) if bound else weight
 
 
-@register("power", (0.0, 0.25, 0.5, 1.5, 2.0, 3.0), projection=True)
+@register("power", scope="inner")
 def power(weight: Weight, level: float, rng: np.random.Generator) -> Weight:
-    """Bend magnitudes: a sgn(w) |w / a|^level; level 1 is the identity, 0 is sign."""
+    """Rescale magnitudes: a sgn(w) |w / a|^level; level 1 is the identity, 0 is sign."""
     bound = np.abs(weight).max()
     return bound * np.sign(weight) * np.abs(weight / bound) ** np.float32(level) if bound else weight
 
 
-@register("ternary", projection=True)
+@register("ternary", level=False, scope="inner")
 def ternary(weight: Weight, level: float, rng: np.random.Generator) -> Weight:
     """Ternarize by the rule of TWN (Li et al. 2016, arXiv:1605.04711).
 

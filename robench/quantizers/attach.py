@@ -8,7 +8,8 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from robench.quantizers import QUANTIZERS
-from robench.quantizers.base import LowBit, Quantizer, glorot_bound
+from robench.quantizers.base import Quantizer, glorot_bound
+from robench.quantizers.stored import StoredWeight
 
 
 def attach(layers: Mapping[str, nn.Module], quantizer: str, clip: float = 0.0) -> None:
@@ -65,19 +66,18 @@ def weights_in_use(network: nn.Module) -> dict[str, torch.Tensor]:
 
 
 @torch.no_grad()
-def deploy(network: nn.Module) -> tuple[dict[str, torch.Tensor], dict[str, LowBit]]:
+def deploy(network: nn.Module) -> tuple[dict[str, torch.Tensor], dict[str, StoredWeight]]:
     """What a trained network is shipped as.
 
     Returns:
-        The float tensors (state-dict names, quantized weights left out), and the low-bit form of each quantized
-        weight by its state-dict name.
+        The float tensors (state-dict names), and the stored form of each weight that is coded, by its state-dict name.
     """
     floats = {name: tensor for name, tensor in network.state_dict().items() if ".parametrizations." not in name}
-    lowbits: dict[str, LowBit] = {}
+    codes: dict[str, StoredWeight] = {}
     for name, rule, latent in quantized(network):
-        lowbit = rule.lowbit(latent)
-        if lowbit is None:
-            floats[f"{name}.weight"] = latent.detach()
+        stored = rule.store(latent.detach())
+        if stored.is_coded:
+            codes[f"{name}.weight"] = stored
         else:
-            lowbits[f"{name}.weight"] = lowbit
-    return floats, lowbits
+            floats[f"{name}.weight"] = latent.detach()
+    return floats, codes

@@ -3,7 +3,8 @@
 import torch
 
 from robench.quantizers import register
-from robench.quantizers.base import LowBit, Quantizer
+from robench.quantizers.base import Quantizer
+from robench.quantizers.stored import StoredWeight, coded
 
 
 def sign(weight: torch.Tensor) -> torch.Tensor:
@@ -25,6 +26,6 @@ class BinaryConnect(Quantizer):
         super().__init__(weight)
         self.bound = 1.0
 
-    def lowbit(self, latent: torch.Tensor) -> LowBit:
+    def store(self, latent: torch.Tensor) -> StoredWeight:
         """Codes sgn(W), scale 1 [1, 1]."""
-        return LowBit(sign(latent), torch.ones(1, 1), self.bits)
+        return coded(sign(latent), torch.ones(1, 1, device=latent.device), self.bits)

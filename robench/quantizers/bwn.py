@@ -3,8 +3,9 @@
 import torch
 
 from robench.quantizers import register
-from robench.quantizers.base import LowBit, Quantizer, per_filter_mean
+from robench.quantizers.base import Quantizer, per_filter_mean
 from robench.quantizers.binaryconnect import sign
+from robench.quantizers.stored import StoredWeight, coded
 
 
 @register("bwn")
@@ -13,6 +14,6 @@ class BinaryWeightNetwork(Quantizer):
 
     bits = 1
 
-    def lowbit(self, latent: torch.Tensor) -> LowBit:
+    def store(self, latent: torch.Tensor) -> StoredWeight:
         """Codes sgn(W), scale mean |W| [1, F]."""
-        return LowBit(sign(latent), per_filter_mean(latent.abs()).view(1, -1), self.bits)
+        return coded(sign(latent), per_filter_mean(latent.abs()).view(1, -1), self.bits)

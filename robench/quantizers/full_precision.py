@@ -3,7 +3,8 @@
 import torch
 
 from robench.quantizers import register
-from robench.quantizers.base import LowBit, Quantizer
+from robench.quantizers.base import Quantizer
+from robench.quantizers.stored import StoredWeight, stored_float
 
 
 @register("fp")
@@ -12,6 +13,10 @@ class FullPrecision(Quantizer):
 
     bits = 32
 
-    def lowbit(self, latent: torch.Tensor) -> LowBit | None:
-        """Nothing is coded."""
-        return None
+    def store(self, latent: torch.Tensor) -> StoredWeight:
+        """The weight as it is."""
+        return stored_float(latent)
+
+    def quantize(self, latent: torch.Tensor) -> torch.Tensor:
+        """The weight as it is."""
+        return latent

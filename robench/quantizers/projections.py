@@ -10,7 +10,8 @@ from abc import abstractmethod
 import torch
 
 from robench.quantizers import register
-from robench.quantizers.base import LowBit, Quantizer
+from robench.quantizers.base import Quantizer
+from robench.quantizers.stored import StoredWeight, stored_float
 
 POWER = 0.5
 SPREAD = 3.0
@@ -25,11 +26,10 @@ class Projection(Quantizer):
     """A layer that computes with a projection of its weight while it trains, and with the weight when deployed."""
 
     bits = 32
-    projects = True
 
-    def lowbit(self, latent: torch.Tensor) -> LowBit | None:
-        """Nothing is coded."""
-        return None
+    def store(self, latent: torch.Tensor) -> StoredWeight:
+        """The weight as it is."""
+        return stored_float(latent)
 
     @abstractmethod
     def project(self, latent: torch.Tensor) -> torch.Tensor:

@@ -4,7 +4,8 @@ import torch
 from torch import nn
 
 from robench.quantizers import register
-from robench.quantizers.base import LowBit, Quantizer
+from robench.quantizers.base import Quantizer
+from robench.quantizers.stored import StoredWeight, coded
 from robench.quantizers.twn import ternary_codes
 
 THRESHOLD = 0.05
@@ -36,9 +37,9 @@ class TrainedTernaryQuantization(Quantizer):
     def _codes(self, latent: torch.Tensor) -> torch.Tensor:
         return ternary_codes(latent, THRESHOLD * latent.abs().max())
 
-    def lowbit(self, latent: torch.Tensor) -> LowBit:
+    def store(self, latent: torch.Tensor) -> StoredWeight:
         """Codes by the threshold, scale (W_n, W_p) [2, 1]."""
-        return LowBit(self._codes(latent), self.scale.detach().view(2, 1), self.bits)
+        return coded(self._codes(latent), self.scale.detach().view(2, 1), self.bits)
 
     def quantize(self, latent: torch.Tensor) -> torch.Tensor:
         """The ternary weight; the extra term is zero in value and carries the latent weight's scaled gradient."""

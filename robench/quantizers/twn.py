@@ -3,7 +3,8 @@
 import torch
 
 from robench.quantizers import register
-from robench.quantizers.base import LowBit, Quantizer
+from robench.quantizers.base import Quantizer
+from robench.quantizers.stored import StoredWeight, coded
 
 THRESHOLD = 0.7
 
@@ -19,36 +20,19 @@ def ternary_scale(weight: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
     return (weight.abs() * kept).sum() / kept.sum().clamp(min=1)
 
 
-def optimal_ternary(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The exact least-squares ternary approximation, of which TWN's 0.7 mean |W| is a rule of thumb.
-
-    With |w| sorted from large to small and S_k the sum of the k largest, the error falls by S_k^2 / k when those k
-    are kept; the best k gives the scale S_k / k, and its threshold is half of that.
-
-    Returns:
-        (threshold, scale), each a scalar tensor.
-    """
-    magnitude = weight.abs().flatten().double().sort(descending=True).values
-    total = magnitude.cumsum(0)
-    count = torch.arange(1, len(total) + 1, dtype=total.dtype)
-    best = int((total.square() / count).argmax())
-    scale = total[best] / count[best]
-    return (scale / 2).to(weight.dtype), scale.to(weight.dtype)
-
-
 @register("twn_per_filter")
 class TernaryPerFilter(Quantizer):
     """TWN with a threshold and a scale for each filter: a variant that the paper does not use."""
 
     bits = 2
 
-    def lowbit(self, latent: torch.Tensor) -> LowBit:
+    def store(self, latent: torch.Tensor) -> StoredWeight:
         """Codes by each filter's threshold, scale [1, F]."""
         rows = latent.flatten(1)
         codes = ternary_codes(rows, THRESHOLD * rows.abs().mean(1, keepdim=True))
         kept = codes != 0
         scale = (rows.abs() * kept).sum(1) / kept.sum(1).clamp(min=1)
-        return LowBit(codes.view_as(latent), scale.view(1, -1), self.bits)
+        return coded(codes.view_as(latent), scale.view(1, -1), self.bits)
 
 
 @register("twn")
@@ -57,7 +41,7 @@ class TernaryWeightNetwork(Quantizer):
 
     bits = 2
 
-    def lowbit(self, latent: torch.Tensor) -> LowBit:
+    def store(self, latent: torch.Tensor) -> StoredWeight:
         """Codes by the threshold, scale a [1, 1]."""
         codes = ternary_codes(latent, THRESHOLD * latent.abs().mean())
-        return LowBit(codes, ternary_scale(latent, codes).view(1, 1), self.bits)
+        return coded(codes, ternary_scale(latent, codes).view(1, 1), self.bits)

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from robench.report.markdown import table
-from robench.stats import Estimate
+from robench.results.markdown import table
+from robench.results.stats import Estimate
 
 HOLDS, FAILS, OPEN, UNRUN = "holds", "does not hold", "cannot be told", "cannot be run here"
 

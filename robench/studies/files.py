@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from robench import cards
 from robench.core.errors import RobenchError
 from robench.core.types import ResultCard
-from robench.report.drawing import save
+from robench.results import cards
+from robench.results.drawing import save
 from robench.studies.study import Facts, Study
 
 

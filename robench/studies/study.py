@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from robench.api import Run
 from robench.core.types import ResultCard
+from robench.measure.run import Run
 
 Facts = dict[str, Any]
 Figures = Iterator[tuple[str, Any]]

@@ -13,15 +13,15 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import AveragedModel
 
+from robench.architectures import ARCHITECTURES
 from robench.core.errors import RobenchError
 from robench.data.base import Dataset
 from robench.distortions.apply import check, distorted
-from robench.models import ARCHITECTURES
-from robench.models.classifier import Classifier
-from robench.models.layers import inner_layers
-from robench.models.precision import choose_precision
+from robench.engine.classifier import Classifier
+from robench.engine.layers import inner_layers
+from robench.engine.precision import choose_precision
+from robench.engine.verdict import count_correct
 from robench.quantizers.attach import after_step, attach, restart, set_active, weights_in_use
-from robench.subject import count_correct
 from robench.training import adversarial
 from robench.training.augment import augment
 from robench.training.optimizer import computing_in, optimizer_and_schedule

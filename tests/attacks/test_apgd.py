@@ -5,8 +5,9 @@ from robench.attacks.apgd import windows
 from robench.attacks.apply import perturb
 from robench.core.types import Condition
 from robench.data.base import Dataset
-from robench.models.blocked import FULL
-from robench.subject import Subject, to_pixels
+from robench.engine.blocked import FULL
+from robench.engine.model import ModelUnderTest
+from robench.engine.verdict import to_pixels
 
 EPSILON = 16 / 255
 Batch = tuple[torch.Tensor, torch.Tensor]
@@ -27,28 +28,30 @@ def half(batch: Batch) -> Batch:
     return batch[0][:48], batch[1][:48]
 
 
-def standing(subject: Subject, batch: Batch, name: str, **params: object) -> torch.Tensor:
+def standing(subject: ModelUnderTest, batch: Batch, name: str, **params: object) -> torch.Tensor:
     condition = Condition("attack", name, EPSILON, tuple(sorted(params.items())))
     images = perturb(subject.gradients, *batch, condition, seed=0)
     with torch.inference_mode():
-        return subject.model(images).argmax(1) == batch[1]
+        return subject.original(images).argmax(1) == batch[1]
 
 
 @pytest.mark.parametrize(("loss", "tolerance"), [("ce", 1), ("dlr", 4)])
-def test_apgd_is_no_weaker_than_pgd_with_as_many_steps(loss: str, tolerance: int, fp_digits: Subject, batch) -> None:
+def test_apgd_is_no_weaker_than_pgd_with_as_many_steps(
+    loss: str, tolerance: int, fp_digits: ModelUnderTest, batch
+) -> None:
     pgd = standing(fp_digits, batch, "pgd", steps=20)
     assert 10 < pgd.sum() < 90
     assert standing(fp_digits, batch, "apgd", steps=20, loss=loss).sum() <= pgd.sum() + tolerance
 
 
-def test_targets_help(fp_digits: Subject, half) -> None:
+def test_targets_help(fp_digits: ModelUnderTest, half) -> None:
     one, nine = (standing(fp_digits, half, "apgd_targeted", steps=10, targets=n) for n in (1, 9))
     assert not (nine & ~one).any()
     assert nine.sum() <= one.sum()
 
 
 def test_targets_tried_at_once_give_what_one_after_the_other_gives(
-    fp_digits: Subject, batch, monkeypatch: pytest.MonkeyPatch
+    fp_digits: ModelUnderTest, batch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few = batch[0][:9], batch[1][:9]
     condition = Condition("attack", "apgd_targeted", EPSILON, (("steps", 8), ("targets", 5)))
@@ -60,7 +63,7 @@ def test_targets_tried_at_once_give_what_one_after_the_other_gives(
     assert torch.equal(results[0], results[2])
 
 
-def test_the_cascade_leaves_no_more_than_each_of_its_parts(fp_digits: Subject, half) -> None:
+def test_the_cascade_leaves_no_more_than_each_of_its_parts(fp_digits: ModelUnderTest, half) -> None:
     settings = {"steps": 10, "targets": 2}
     whole = standing(fp_digits, half, "robench_aa", queries=50, **settings)
     assert whole.sum() <= standing(fp_digits, half, "apgd", steps=10).sum()

@@ -7,8 +7,9 @@ from robench.attacks.apply import perturb
 from robench.core.errors import RobenchError
 from robench.core.types import Condition
 from robench.data.base import Dataset
-from robench.runner import Task, measure
-from robench.subject import Subject
+from robench.engine.model import ModelUnderTest
+from robench.engine.task import Task
+from robench.measure.measure import measure
 
 STD = "0.2470 0.2435 0.2616"
 LARGEST = 0.2616
@@ -27,7 +28,9 @@ class Linear(torch.nn.Module):
 
 
 @pytest.mark.parametrize("steps", [1, 3, 10])
-def test_distances_keep_their_bound_and_images_are_of_8_bits(steps: int, twn_digits: Subject, digits: Dataset) -> None:
+def test_distances_keep_their_bound_and_images_are_of_8_bits(
+    steps: int, twn_digits: ModelUnderTest, digits: Dataset
+) -> None:
     bound = (255 * 0.01 * steps * LARGEST + 0.5) / 255
     condition = Condition("attack", "bim", bound, (("steps", steps),))
     found = measure(Task(twn_digits, digits.first(96), condition, 0, 0, 96))

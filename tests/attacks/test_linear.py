@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robench.attacks.apply import perturb
-from robench.attacks.gradient import size
+from robench.attacks.toolbox import size
 from robench.core.types import Condition
 
 NAMES = ["fgsm", "pgd", "apgd"]

@@ -9,7 +9,7 @@ Y = torch.tensor([0, 0])
 
 
 def test_by_hand() -> None:
-    assert losses.margin(LOGITS, Y).tolist() == [-2, 4]
+    assert losses.misclassification_margin(LOGITS, Y).tolist() == [-2, 4]
     torch.testing.assert_close(losses.dlr(LOGITS, Y), torch.tensor([-2 / 4, 4 / 3]))
     targeted = losses.dlr_targeted(LOGITS, Y, torch.tensor([2, 2]))
     torch.testing.assert_close(targeted, torch.tensor([-4 / 4.5, 2 / 3.5]))

@@ -9,7 +9,8 @@ import torch
 from robench.attacks.apply import perturb
 from robench.core.types import Condition
 from robench.data.base import Dataset
-from robench.subject import Subject, to_pixels
+from robench.engine.model import ModelUnderTest
+from robench.engine.verdict import to_pixels
 
 STEPS = 10
 STEP = 2.5 / STEPS
@@ -56,14 +57,16 @@ def art(name: str, model: torch.nn.Module, batch: Batch, epsilon: float) -> torc
 
 @pytest.mark.parametrize("peer", [torchattacks, foolbox, art], ids=lambda peer: peer.__name__)
 @pytest.mark.parametrize("name", ["fgsm", "pgd"])
-def test_the_same_images_fall(name: str, peer: Callable[..., torch.Tensor], fp_digits: Subject, batch: Batch) -> None:
+def test_the_same_images_fall(
+    name: str, peer: Callable[..., torch.Tensor], fp_digits: ModelUnderTest, batch: Batch
+) -> None:
     epsilon = 16 / 255
     params = (("random_start", False), ("steps", STEPS)) if name == "pgd" else ()
     ours = perturb(fp_digits.gradients, *batch, Condition("attack", name, epsilon, params), seed=0)
     with torch.enable_grad():
-        theirs = peer(name, fp_digits.model, batch, epsilon).detach()
+        theirs = peer(name, fp_digits.original, batch, epsilon).detach()
     with torch.inference_mode():
-        standing = [(fp_digits.model(images).argmax(1) == batch[1]).numpy() for images in (ours, theirs)]
+        standing = [(fp_digits.original(images).argmax(1) == batch[1]).numpy() for images in (ours, theirs)]
     assert 0.1 < standing[0].mean() < 0.9
     # PGD here stops at the first wrong iterate, the others go on and may come back: they never find more.
     assert np.sum(standing[0] & ~standing[1]) <= TIES

@@ -5,7 +5,8 @@ import torch
 from robench.attacks.apply import perturb
 from robench.core.types import Condition
 from robench.data.base import Dataset
-from robench.subject import Subject, to_pixels
+from robench.engine.model import ModelUnderTest
+from robench.engine.verdict import to_pixels
 
 PARAMS = (("queries", 100), ("steps", 5))
 
@@ -27,14 +28,14 @@ def standing(model: torch.nn.Module, x: torch.Tensor, y: torch.Tensor, name: str
         return int((model(attacked).argmax(1) == y).sum())
 
 
-def test_large_logits_are_no_defence(fp_digits: Subject, digits: Dataset) -> None:
+def test_large_logits_are_no_defence(fp_digits: ModelUnderTest, digits: Dataset) -> None:
     x, y = to_pixels(digits.images[:48], torch.device("cpu")), torch.from_numpy(digits.labels[:48])
-    honest, loud = fp_digits.model.model, Loud(fp_digits.model.model)
+    honest, loud = fp_digits.original.model, Loud(fp_digits.original.model)
     fooled_by_ce = standing(loud, x, y, "pgd", (("steps", 5),))
     assert standing(loud, x, y, "pgd_worst", PARAMS) <= standing(honest, x, y, "pgd", (("steps", 5),)) < fooled_by_ce
 
 
-def test_it_is_at_least_as_strong_as_each_part(fp_digits: Subject, digits: Dataset) -> None:
+def test_it_is_at_least_as_strong_as_each_part(fp_digits: ModelUnderTest, digits: Dataset) -> None:
     x, y = to_pixels(digits.images[:48], torch.device("cpu")), torch.from_numpy(digits.labels[:48])
     parts = [("pgd", (("loss", loss), ("steps", 5))) for loss in ("ce", "ce_scaled", "margin")]
     model = fp_digits.exact

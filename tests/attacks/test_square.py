@@ -2,13 +2,14 @@ import pytest
 import torch
 
 from robench.attacks import square
-from robench.attacks.apply import perturb
+from robench.attacks.apply import check, perturb
 from robench.attacks.square import _squares, share_left
 from robench.core.errors import RobenchError
 from robench.core.types import Condition
 from robench.data.base import Dataset
-from robench.models.blocked import FULL, Blocked
-from robench.subject import Subject, to_pixels
+from robench.engine.blocked import FULL, Blocked
+from robench.engine.model import ModelUnderTest
+from robench.engine.verdict import to_pixels
 
 
 class Bright(torch.nn.Module):
@@ -44,10 +45,10 @@ def test_it_finds_its_way_without_gradients() -> None:
 
 
 def test_it_leaves_alone_what_no_perturbation_fools(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked, look = [], square._look
-    monkeypatch.setattr(square, "_look", lambda model, x, y: (asked.append(len(x)), look(model, x, y))[1])
+    asked, original = [], square.exact_margin
+    monkeypatch.setattr(square, "exact_margin", lambda model, x, y: (asked.append(len(x)), original(model, x, y))[1])
     model = Blocked(Bright())
-    model.patient = False
+    model.early_stopping = True
     x, y = torch.full((2, 3, 8, 8), 0.5), torch.zeros(2, dtype=torch.long)
     out_of_reach, in_reach = 0.045, 0.055
     result = perturb(
@@ -59,7 +60,7 @@ def test_it_leaves_alone_what_no_perturbation_fools(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize(("queries", "window"), [(1, 500), (7, 500), (60, 500), (60, 10)])
 def test_squares_tried_at_once_give_what_one_after_the_other_gives(
-    queries: int, window: int, twn_digits: Subject, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+    queries: int, window: int, twn_digits: ModelUnderTest, digits: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(square, "WINDOW", window)
     x, y = to_pixels(digits.images[:5], torch.device("cpu")), torch.from_numpy(digits.labels[:5])
@@ -74,11 +75,5 @@ def test_squares_tried_at_once_give_what_one_after_the_other_gives(
 
 
 def test_it_knows_linf_alone() -> None:
-    with pytest.raises(RobenchError, match="made for Linf"):
-        perturb(
-            Bright(),
-            torch.zeros(1, 3, 8, 8),
-            torch.zeros(1).long(),
-            Condition("attack", "square", 1.0, (("norm", "l2"),)),
-            0,
-        )
+    with pytest.raises(RobenchError, match="the norm of square must be linf, not 'l2'"):
+        check(Condition("attack", "square", 1.0, (("norm", "l2"),)))

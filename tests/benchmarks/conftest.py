@@ -12,9 +12,10 @@ from robench import zoo
 from robench.core.errors import RobenchError
 from robench.data.base import Dataset
 from robench.data.load import load as load_data
-from robench.evaluation import prepare
-from robench.models.precision import choose_precision
-from robench.subject import Subject
+from robench.engine.loaded import LoadedModel
+from robench.engine.model import ModelUnderTest
+from robench.engine.precision import choose_precision
+from robench.engine.prepare import prepare
 
 CPU = torch.device("cpu")
 IMAGES = int(os.environ.get("ROBENCH_BENCH_IMAGES", "200"))
@@ -37,10 +38,10 @@ def few(images: Dataset) -> Dataset:
 
 
 @pytest.fixture(scope="session")
-def load(images: Dataset) -> Callable[[str], zoo.LoadedModel]:
+def load(images: Dataset) -> Callable[[str], LoadedModel]:
     """Name -> that model of the zoo, from its file."""
 
-    def from_file(name: str) -> zoo.LoadedModel:
+    def from_file(name: str) -> LoadedModel:
         if zoo.find(name, images.name) is None:
             pytest.skip(f"the zoo has no {name} for {images.name}")
         return zoo.load(name, images.name, 10)
@@ -49,23 +50,23 @@ def load(images: Dataset) -> Callable[[str], zoo.LoadedModel]:
 
 
 @pytest.fixture(scope="session")
-def prepared(images: Dataset) -> Callable[[zoo.LoadedModel], Subject]:
+def prepared(images: Dataset) -> Callable[[LoadedModel], ModelUnderTest]:
     """A loaded model -> the same as robench measures it."""
     return lambda loaded: prepare(loaded, images, CPU, "auto")
 
 
 @pytest.fixture(scope="session")
-def standard(load, prepared) -> Subject:
+def standard(load, prepared) -> ModelUnderTest:
     return prepared(load("fp_resnet20"))
 
 
 @pytest.fixture(scope="session")
-def ternary(load, prepared) -> Subject:
+def ternary(load, prepared) -> ModelUnderTest:
     return prepared(load("twn_resnet20"))
 
 
 @pytest.fixture(scope="session")
-def adversarial(load, prepared) -> Subject:
+def adversarial(load, prepared) -> ModelUnderTest:
     return prepared(load("at_fp_resnet20"))
 
 

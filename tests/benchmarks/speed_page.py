@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
-from robench.evaluation import commit_of
-from robench.models.precision import fast_in_bfloat16
-from robench.report.markdown import table
+from robench.engine.precision import fast_in_bfloat16
+from robench.measure.environment import commit_of
+from robench.results.markdown import table
 
 FOLDER = Path(__file__).parents[2] / "docs"
 PAGE = FOLDER / "speed.md"

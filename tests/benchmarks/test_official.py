@@ -6,13 +6,15 @@ import torch
 
 from robench.core.types import Bits, Condition
 from robench.data.base import Dataset
-from robench.runner import Task, measure
-from robench.subject import Subject, judge, to_pixels
+from robench.engine.model import ModelUnderTest
+from robench.engine.task import Task
+from robench.engine.verdict import judge, to_pixels
+from robench.measure.measure import measure
 
 ATTACKED = 64
 
 
-def standing(subject: Subject, images: Dataset, epsilon: float) -> Bits:
+def standing(subject: ModelUnderTest, images: Dataset, epsilon: float) -> Bits:
     """Which images stand after robench_aa."""
     attack = Condition("attack", "robench_aa", epsilon)
     return measure(Task(subject, images.first(ATTACKED), attack, 0, 0, 1024)).top1
@@ -31,11 +33,11 @@ def test_official_attacks_fool_no_more_than_half_a_point(
     chosen = np.flatnonzero(stood)
     x = to_pixels(images.images[chosen], torch.device("cpu"))
     y = torch.from_numpy(images.labels[chosen])
-    network = subject.model.model
+    network = subject.original.model
     official = AutoAttack(network, norm="Linf", eps=epsilon, seed=0, version="standard")
     with torch.enable_grad():
         result, _ = official.run_standard_evaluation(x, y, batch_size=len(x))
         _, perturbed, _ = LinfPGD(steps=40)(PyTorchModel(network, (0, 1)), x, y, epsilons=epsilon)
-    left = [int(judge(subject.model, tried, y)[0].sum()) for tried in (result, perturbed)]
+    left = [int(judge(subject.original, tried, y)[0].sum()) for tried in (result, perturbed)]
     benchmark.extra_info["found"] = {"robench_aa": len(chosen), "official": left[0], "foolbox PGD-40": left[1]}
     assert len(chosen) - min(left) <= 0.005 * ATTACKED

@@ -13,20 +13,22 @@ import torchattacks
 from skimage.util import random_noise
 from torch import nn
 
-from robench import zoo
-from robench.attacks import RESUMING, ImageStreams
-from robench.attacks.gradient import look
+from robench.attacks import ATTACKS, ImageStreams
+from robench.attacks.search import Search
+from robench.attacks.toolbox import loss_and_gradient
 from robench.core.types import Condition
 from robench.corruptions import CORRUPTIONS
-from robench.corruptions.apply import corrupt
+from robench.corruptions.apply import amount_of, corrupt
 from robench.data.base import Dataset
-from robench.models.blocked import Blocked
-from robench.runner import Task, measure
-from robench.search import Search
-from robench.subject import Subject, to_pixels
+from robench.engine.blocked import Blocked
+from robench.engine.loaded import LoadedModel
+from robench.engine.model import ModelUnderTest
+from robench.engine.task import Task
+from robench.engine.verdict import to_pixels
+from robench.measure.measure import measure
 
-Load = Callable[[str], zoo.LoadedModel]
-Prepared = Callable[[zoo.LoadedModel], Subject]
+Load = Callable[[str], LoadedModel]
+Prepared = Callable[[LoadedModel], ModelUnderTest]
 GRID = tuple(epsilon / 255 for epsilon in (0.25, 0.5, 1, 2, 4, 8))
 STEPS = 20
 BATCH = 1024
@@ -41,12 +43,12 @@ def once(benchmark, run) -> None:
     benchmark.extra_info["found"] = benchmark.pedantic(run, rounds=1)
 
 
-def fresh(subject: Subject) -> Subject:
+def fresh(subject: ModelUnderTest) -> ModelUnderTest:
     """Without what earlier runs found out."""
     return replace(subject, memory={})
 
 
-def robench_pgd(subject: Subject, images: Dataset, grid: tuple[float, ...]) -> list[int]:
+def robench_pgd(subject: ModelUnderTest, images: Dataset, grid: tuple[float, ...]) -> list[int]:
     subject = fresh(subject)
     pgd = Condition("attack", "pgd", None, (("steps", STEPS),), grid=grid if len(grid) > 1 else ())
     return [measure(Task(subject, images, replace(pgd, level=level), 0, 0, BATCH)).correct for level in grid]
@@ -99,39 +101,37 @@ class TestPgdOnAdversariallyTrained(BothSides):
 class TestTricks:
     """What each trick gives: robench against itself without it."""
 
-    def test_robench(self, benchmark, standard: Subject, few: Dataset) -> None:
+    def test_robench(self, benchmark, standard: ModelUnderTest, few: Dataset) -> None:
         once(benchmark, lambda: robench_pgd(standard, few, GRID))
 
-    def test_without_the_search(self, benchmark, standard: Subject, few: Dataset) -> None:
+    def test_without_the_search(self, benchmark, standard: ModelUnderTest, few: Dataset) -> None:
         once(benchmark, lambda: [robench_pgd(standard, few, (level,)) for level in GRID])
 
     def test_without_scaling_perturbations(
-        self, benchmark, standard: Subject, few: Dataset, monkeypatch: pytest.MonkeyPatch
+        self, benchmark, standard: ModelUnderTest, few: Dataset, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(Search, "_scale", lambda *attempt: None)
         once(benchmark, lambda: robench_pgd(standard, few, GRID))
 
-    def test_without_resuming(
-        self, benchmark, standard: Subject, few: Dataset, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(RESUMING, "_entries", {})
-        once(benchmark, lambda: robench_pgd(standard, few, GRID))
+    def test_without_resuming(self, benchmark, standard: ModelUnderTest, few: Dataset) -> None:
+        with ATTACKS.temporarily("pgd", replace(ATTACKS["pgd"], resume=None)):
+            once(benchmark, lambda: robench_pgd(standard, few, GRID))
 
-    def test_all_steps(self, benchmark, standard: Subject, few: Dataset) -> None:
-        patient = replace(standard, patient=True)
+    def test_all_steps(self, benchmark, standard: ModelUnderTest, few: Dataset) -> None:
+        patient = replace(standard, early_stopping=False)
         once(benchmark, lambda: robench_pgd(patient, few, GRID))
 
-    def test_gradients_in_float32(self, benchmark, standard: Subject, few: Dataset) -> None:
+    def test_gradients_in_float32(self, benchmark, standard: ModelUnderTest, few: Dataset) -> None:
         float32 = replace(standard, gradients=standard.exact)
         once(benchmark, lambda: robench_pgd(float32, few, GRID))
 
-    def test_blocks_one_after_the_other(self, benchmark, standard: Subject, few: Dataset) -> None:
+    def test_blocks_one_after_the_other(self, benchmark, standard: ModelUnderTest, few: Dataset) -> None:
         exact = Blocked(standard.exact.model)
         serial = replace(standard, exact=exact, gradients=Blocked(standard.gradients.model, exact=exact))
         once(benchmark, lambda: robench_pgd(serial, few, GRID))
 
-    def test_the_bare_model_in_float32(self, benchmark, standard: Subject, few: Dataset) -> None:
-        bare = replace(standard, exact=standard.model, gradients=standard.model)
+    def test_the_bare_model_in_float32(self, benchmark, standard: ModelUnderTest, few: Dataset) -> None:
+        bare = replace(standard, exact=standard.original, gradients=standard.original)
         once(benchmark, lambda: robench_pgd(bare, few, GRID))
 
 
@@ -139,13 +139,13 @@ class TestTricks:
 class TestCascade:
     epsilon = GRID[-1]
 
-    def test_robench(self, benchmark, adversarial: Subject, images: Dataset) -> None:
+    def test_robench(self, benchmark, adversarial: ModelUnderTest, images: Dataset) -> None:
         data = images.first(CASCADED)
         attack = Condition("attack", "robench_aa", self.epsilon)
         once(benchmark, lambda: measure(Task(fresh(adversarial), data, attack, 0, 0, BATCH)).correct)
 
-    def test_torchattacks(self, benchmark, adversarial: Subject, images: Dataset) -> None:
-        model = adversarial.model.model
+    def test_torchattacks(self, benchmark, adversarial: ModelUnderTest, images: Dataset) -> None:
+        model = adversarial.original.model
         x, y = to_pixels(images.images[:CASCADED], torch.device("cpu")), torch.from_numpy(images.labels[:CASCADED])
         parts = [
             torchattacks.APGD(model, eps=self.epsilon, steps=100),
@@ -165,7 +165,7 @@ class TestCascade:
 class TestCorruption:
     def test_robench(self, benchmark, digits: Dataset) -> None:
         part = digits.images[:256]
-        benchmark(lambda: [corrupt(part, name, 3, 0) for name in CORRUPTIONS])
+        benchmark(lambda: [corrupt(part, name, amount_of(name, 3), 0) for name in CORRUPTIONS])
 
     def test_skimage_image_by_image(self, benchmark, digits: Dataset) -> None:
         amounts = {name: CORRUPTIONS[name].amounts[2] for name in CORRUPTIONS}
@@ -209,15 +209,15 @@ class TestStreams:
 
 @pytest.mark.benchmark(group="weight noise, at most 200 images")
 class TestDistortion:
-    def test_robench(self, benchmark, standard: Subject, few: Dataset) -> None:
+    def test_robench(self, benchmark, standard: ModelUnderTest, few: Dataset) -> None:
         benchmark(measure, Task(standard, few, Condition("distortion", "gaussian", 0.2), 0, 0, BATCH))
 
-    def test_bare_forward_pass(self, benchmark, standard: Subject, few: Dataset) -> None:
+    def test_bare_forward_pass(self, benchmark, standard: ModelUnderTest, few: Dataset) -> None:
         x = to_pixels(few.images, torch.device("cpu"))
 
         def run() -> torch.Tensor:
             with torch.inference_mode():
-                return standard.model(x)
+                return standard.original(x)
 
         benchmark(run)
 
@@ -240,7 +240,7 @@ def best_rate(model: Blocked, run: Callable[[Blocked], object], images: int) -> 
 
 
 @pytest.mark.benchmark(group="profile of PGD-20 at six epsilons, fp_resnet20")
-def test_profile(benchmark, standard: Subject, images: Dataset) -> None:
+def test_profile(benchmark, standard: ModelUnderTest, images: Dataset) -> None:
     subject = fresh(standard)
     attacked, judged = Counter[bool](), Counter[bool]()
     hooks = [count(subject.exact.model, judged)]
@@ -255,7 +255,7 @@ def test_profile(benchmark, standard: Subject, images: Dataset) -> None:
 
 
 def profile(
-    subject: Subject, images: Dataset, passes: dict[str, Counter[bool]], seconds: float
+    subject: ModelUnderTest, images: Dataset, passes: dict[str, Counter[bool]], seconds: float
 ) -> tuple[str, float, list[tuple[str, int, float]]]:
     """What was timed, its seconds, and for each kind of pass its name, images, and best rate in images a second."""
     x, y = to_pixels(images.images[:512], torch.device("cpu")), torch.from_numpy(images.labels[:512])
@@ -264,7 +264,9 @@ def profile(
         model: Blocked = getattr(subject, form)
         for backward, number in sorted(counted.items(), reverse=True):
             with torch.inference_mode(not backward):
-                rate = best_rate(model, (lambda blocked: look(blocked, x, y)) if backward else (lambda b: b(x)), len(x))
+                rate = best_rate(
+                    model, (lambda blocked: loss_and_gradient(blocked, x, y)) if backward else (lambda b: b(x)), len(x)
+                )
             what = ("forward and backward" if backward else "forward") + (", bfloat16" if model.slack else ", float32")
             rows.append((what, number, rate))
     return f"PGD-20 at six epsilons, fp_resnet20, {len(images)} images", seconds, rows

@@ -14,7 +14,9 @@ from typer.testing import CliRunner, Result
 
 from robench import zoo
 from robench.cli.main import app
+from robench.results import cards
 from robench.studies import STUDIES
+from robench.suites import FOLDER
 from robench.training import recipe
 from robench.training.recipe import RECIPES
 
@@ -28,6 +30,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def only(folder: Path, start: str) -> Path:
+    (found,) = (path for path in folder.glob("*.json") if path.name.startswith(start))
+    return found
+
+
 def robench(*words: str) -> Result:
     return CliRunner(env={"COLUMNS": "200"}).invoke(app, list(words))
 
@@ -37,8 +44,8 @@ def test_evaluate_prints_a_table_and_writes_cards(here: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "fp_resnet20 (twin)" in result.stdout
     assert "n/a" in result.stdout
-    names = {path.name for path in (here / "runs").iterdir()}
-    assert {"twn_resnet20.digits.quick.json", "twn_resnet20.digits.quick.outcomes.npz", "measurements.sqlite"} < names
+    assert (here / "runs" / "measurements.sqlite").is_file()
+    assert cards.read(only(here / "runs", "twn_resnet20.digits.quick.")).suite.part == "n_images=24"
     again = robench("evaluate", "--model", "twn_resnet20", *QUICK)
     assert "28 of 28 measurements are stored already" in again.stderr
     assert again.stdout == result.stdout
@@ -48,7 +55,8 @@ def test_json_prints_the_card_and_nothing_else(here: Path) -> None:
     conditions = ("--conditions", "c*")
     one = robench("evaluate", "--model", "twn_resnet20", *QUICK, *conditions, "--json", "--out", "o")
     card = json.loads(one.stdout)
-    assert card == json.loads((here / "o" / "twn_resnet20.digits.quick.json").read_text())
+    written = json.loads(only(here / "o", "twn_resnet20.digits.quick.").read_text())
+    assert card == {key: value for key, value in written.items() if key != "outcomes_sha256"}
     assert [m["condition"]["kind"] for m in card["measurements"]] == ["clean"] + 4 * ["corruption"]
     two = robench("evaluate", "--model", "twn_resnet20", "--model", "bc_resnet20", *QUICK, *conditions, "--json")
     assert [card["model"]["name"] for card in json.loads(two.stdout)] == ["twn_resnet20", "bc_resnet20"]
@@ -56,8 +64,14 @@ def test_json_prints_the_card_and_nothing_else(here: Path) -> None:
 
 def test_publish_adds_cards_and_renders_the_leaderboard(here: Path) -> None:
     (here / "leaderboards").mkdir()
-    result = robench("evaluate", "--model", "twn_resnet20", *QUICK, "--publish")
+    part = robench("evaluate", "--model", "twn_resnet20", *QUICK, "--publish")
+    assert part.exit_code == 2
+    assert "--publish adds whole suites to ./leaderboards; leave out what changes it (n_images=24)" in part.stderr
+    small = (FOLDER / "quick.toml").read_text().replace("n_images = 200", "n_images = 24")
+    (here / "small.toml").write_text(small)
+    result = robench("evaluate", "--model", "twn_resnet20", "--suite", "small.toml", "--dataset", "digits", "--publish")
     assert result.exit_code == 0, result.output
+    assert (here / "leaderboards" / "cards" / "twn_resnet20.digits.quick.json").is_file()
     text = (here / "leaderboards" / "quick.md").read_text()
     assert "| twn_resnet20 | resnet20 | twn | 2 |" in text
     assert robench("leaderboard", "--check").exit_code == 0
@@ -74,7 +88,7 @@ def test_a_model_of_the_users_with_a_twin(here: Path) -> None:
     result = robench("evaluate", "--model", "mine.py:make", "--twin", "fp_resnet20", *QUICK, "--conditions", "clean")
     assert result.exit_code == 0, result.output
     assert "fp_resnet20 (twin)" in result.stdout
-    assert (here / "runs" / "mine.py_make.digits.quick.json").is_file()
+    assert only(here / "runs", "mine.py_make.digits.quick.")
 
 
 @pytest.mark.parametrize(
@@ -88,7 +102,7 @@ def test_a_model_of_the_users_with_a_twin(here: Path) -> None:
             "no CIFAR-10 test set",
         ),
         (["evaluate", "--model", "twn_resnet20", *QUICK, "--store", "file/s"], "name another file with --store"),
-        (["evaluate", "--model", "twn_resnet20", *QUICK, "--publish"], "--publish adds whole suites"),
+        (["evaluate", "--model", "twn_resnet20", *QUICK, "--publish"], "--publish writes to ./leaderboards"),
         (["evaluate", "--model", "twn_resnet2"], "did you mean twn_resnet20"),
         (["leaderboard"], "there are no result cards"),
         (["train", "digits/nothing"], "no recipe is named"),

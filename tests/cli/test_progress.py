@@ -9,8 +9,8 @@ from rich.console import Console
 
 from robench.cli.progress import Pace, duration, train_with_progress
 from robench.data.load import load
+from robench.training.export import start
 from robench.training.recipe import load_recipe
-from robench.training.ship import start
 from robench.training.trainer import Trainer
 
 

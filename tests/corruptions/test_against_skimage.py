@@ -5,7 +5,7 @@ import pytest
 from skimage.util import random_noise
 
 from robench.corruptions import CORRUPTIONS
-from robench.corruptions.apply import corrupt
+from robench.corruptions.apply import amount_of, corrupt
 from robench.data.base import Dataset
 
 
@@ -68,7 +68,7 @@ def test_poisson(image: np.ndarray) -> None:
 @pytest.mark.parametrize("severity", [1, 3, 5])
 def test_variance_on_grey_is_the_formulas(name: str, variance, severity: int) -> None:
     grey = np.full((40, 3, 32, 32), 128, np.uint8)
-    noise = corrupt(grey, name, severity, seed=0) / 255 - 128 / 255
+    noise = corrupt(grey, name, amount_of(name, severity), seed=0) / 255 - 128 / 255
     expected = variance(CORRUPTIONS[name].amounts[severity - 1])
     assert noise.var() == pytest.approx(expected, rel=0.05)
     assert abs(noise.mean()) < 0.004  # truncation to 8 bits costs half a grey level

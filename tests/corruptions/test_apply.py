@@ -5,31 +5,35 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from robench.core.errors import RobenchError
+from robench.core.kinds import kind_of
 from robench.core.types import Condition
 from robench.corruptions import CORRUPTIONS, Corruption
-from robench.corruptions.apply import corrupt
+from robench.corruptions.apply import amount_of, corrupt
 from robench.data.base import Dataset
-from robench.runner import validate
+
+
+def noisy(images: np.ndarray, name: str, severity: int, **settings: int) -> np.ndarray:
+    return corrupt(images, name, amount_of(name, severity), **settings)
 
 
 def test_noise_of_an_image_does_not_depend_on_the_others(digits: Dataset) -> None:
-    whole = corrupt(digits.images[:20], "poisson", 3, seed=0)
-    assert np.array_equal(whole[:5], corrupt(digits.images[:5], "poisson", 3, seed=0))
+    whole = noisy(digits.images[:20], "poisson", 3, seed=0)
+    assert np.array_equal(whole[:5], noisy(digits.images[:5], "poisson", 3, seed=0))
 
 
 def test_images_seeds_and_draws_get_different_noise() -> None:
     grey = np.full((2, 3, 8, 8), 128, np.uint8)
-    first = corrupt(grey, "gaussian", 3, seed=0)
+    first = noisy(grey, "gaussian", 3, seed=0)
     assert not np.array_equal(first[0], first[1])
-    assert not np.array_equal(first, corrupt(grey, "gaussian", 3, seed=1))
-    assert not np.array_equal(first, corrupt(grey, "gaussian", 3, seed=0, draw=1))
+    assert not np.array_equal(first, noisy(grey, "gaussian", 3, seed=1))
+    assert not np.array_equal(first, noisy(grey, "gaussian", 3, seed=0, draw=1))
 
 
 def test_severities_nest() -> None:
     grey = np.full((4, 3, 16, 16), 128, np.uint8)
-    mild, strong = (corrupt(grey, "gaussian", s, seed=0).astype(float) - 128 for s in (1, 5))
+    mild, strong = (noisy(grey, "gaussian", s, seed=0).astype(float) - 128 for s in (1, 5))
     assert np.corrcoef(mild.ravel(), strong.ravel())[0, 1] > 0.99
-    few, many = (corrupt(grey, "salt_and_pepper", s, seed=0) != 128 for s in (1, 5))
+    few, many = (noisy(grey, "salt_and_pepper", s, seed=0) != 128 for s in (1, 5))
     assert many[few].all()
 
 
@@ -41,30 +45,44 @@ def test_severities_nest() -> None:
 )
 @settings(max_examples=60, deadline=None)
 def test_any_image_stays_an_image(images: np.ndarray, name: str, severity: int, seed: int) -> None:
-    noisy = corrupt(images, name, severity, seed)
-    assert noisy.shape == images.shape
-    assert noisy.dtype == np.uint8
+    result = noisy(images, name, severity, seed=seed)
+    assert result.shape == images.shape
+    assert result.dtype == np.uint8
     if name == "poisson":
-        assert (noisy[images == 0] == 0).all()  # no light, no noise
+        assert (result[images == 0] == 0).all()  # no light, no noise
 
 
 @pytest.mark.parametrize("severity", [0, 6, 2.5, -1, None])
-def test_a_severity_that_does_not_exist_is_one_sentence(severity: float | None, digits: Dataset) -> None:
+def test_a_severity_that_does_not_exist_is_one_sentence(severity: float | None) -> None:
     with pytest.raises(RobenchError, match="choose 1 to 5"):
-        corrupt(digits.images[:1], "gaussian", severity, seed=0)
+        amount_of("gaussian", severity)
 
 
-def test_a_noise_that_breaks_its_contract_is_named(monkeypatch: pytest.MonkeyPatch, digits: Dataset) -> None:
+def test_a_noise_that_breaks_its_contract_is_named(digits: Dataset) -> None:
     broken = Corruption(lambda image, amount, rng: image * np.nan, (1, 2, 3, 4, 5))
-    monkeypatch.setitem(CORRUPTIONS._entries, "broken", broken)
-    with pytest.raises(RobenchError, match="the corruption broken gave"):
+    with (
+        CORRUPTIONS.temporarily("broken", broken),
+        pytest.raises(RobenchError, match="the corruption broken returned a wrong shape"),
+    ):
         corrupt(digits.images[:1], "broken", 1, seed=0)
 
 
-def test_an_amount_instead_of_a_severity(digits: Dataset) -> None:
-    by_severity = corrupt(digits.images[:9], "gaussian", 3, seed=0)
-    assert np.array_equal(corrupt(digits.images[:9], "gaussian", None, seed=0, amount=0.08), by_severity)
-    with pytest.raises(RobenchError, match="must be a number above 0, not -1"):
-        corrupt(digits.images[:1], "gaussian", None, seed=0, amount=-1)
+def resolved(**params: object) -> Condition:
+    condition = Condition("corruption", "gaussian", None, tuple(params.items()))  # type: ignore[arg-type]
+    return kind_of(condition).resolve(condition)
+
+
+def test_an_amount_instead_of_a_severity() -> None:
+    assert resolved(amount=0.08).facts == (("amount", 0.08),)
+    assert amount_of("gaussian", 3) == 0.08
+    for amount, sentence in (
+        (-1, "must be a number above 0, not -1"),
+        (True, "takes a severity"),
+        ("x", "takes a sev"),
+    ):
+        with pytest.raises(RobenchError, match=sentence):
+            resolved(amount=amount)
     with pytest.raises(RobenchError, match="takes a severity, or amount"):
-        validate(Condition("corruption", "gaussian", None, (("sigma", 0.1),)))
+        resolved(sigma=0.1)
+    with pytest.raises(RobenchError, match="not both"):
+        amount_of("gaussian", 3, 0.1)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from robench.corruptions.apply import corrupt
+from robench.corruptions.apply import amount_of, corrupt
 from robench.corruptions.draws import CELLS, Draws, _normal_table, _poisson_table
 
 
@@ -42,7 +42,7 @@ def test_uniform_is_inside_the_open_interval() -> None:
 
 def test_an_untouched_pixel_keeps_its_level() -> None:
     levels = np.arange(256, dtype=np.uint8).reshape(1, 1, 16, 16).repeat(64, 0)
-    noisy = corrupt(levels, "salt_and_pepper", 1, seed=0)
+    noisy = corrupt(levels, "salt_and_pepper", amount_of("salt_and_pepper", 1), seed=0)
     untouched = (noisy != 0) & (noisy != 255)
     assert untouched.mean() > 0.95
     assert np.array_equal(noisy[untouched], levels[untouched])

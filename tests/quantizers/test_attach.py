@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from robench.models import ARCHITECTURES
-from robench.models.layers import inner_layers, weighted_layers
+from robench.architectures import ARCHITECTURES
+from robench.engine.layers import inner_layers, weighted_layers
 from robench.quantizers.attach import after_step, attach, deploy, quantized
 
 X = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))
@@ -19,12 +19,12 @@ def network(quantizer: str) -> torch.nn.Module:
 def test_deployed_weights_compute_what_training_computed(quantizer: str) -> None:
     model = network(quantizer)
     after_step(model)
-    floats, lowbits = deploy(model)
+    floats, codes = deploy(model)
     plain = ARCHITECTURES["resnet20"](num_classes=10).eval()
-    plain.load_state_dict(floats | {name: lowbit.dequantize() for name, lowbit in lowbits.items()})
+    plain.load_state_dict(floats | {name: stored.weight() for name, stored in codes.items()})
     with torch.inference_mode():
         torch.testing.assert_close(plain(X), model(X))
-    assert len(lowbits) == (0 if quantizer == "fp" else 18)
+    assert len(codes) == (0 if quantizer == "fp" else 18)
 
 
 def test_first_and_last_layer_stay_full_precision() -> None:

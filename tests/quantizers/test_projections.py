@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from robench.models import ARCHITECTURES
-from robench.models.layers import inner_layers
+from robench.architectures import ARCHITECTURES
+from robench.engine.layers import inner_layers
 from robench.quantizers import QUANTIZERS
 from robench.quantizers.attach import after_step, attach, quantized, set_active
 from robench.quantizers.base import glorot_bound

@@ -2,12 +2,9 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from robench.quantizers import QUANTIZERS
-from robench.quantizers.base import LowBit
-from robench.quantizers.twn import optimal_ternary, ternary_codes, ternary_scale
+from robench.quantizers.twn import ternary_codes
 
 
 @pytest.fixture
@@ -76,43 +73,3 @@ def test_ttq_scales_stay_positive(latent: torch.Tensor) -> None:
         rule.scale.fill_(-1)
     rule.after_step(latent)
     assert (rule.scale > 0).all()
-
-
-def squared_error(weight: torch.Tensor, threshold: torch.Tensor) -> float:
-    codes = ternary_codes(weight, threshold)
-    return float((weight - codes * ternary_scale(weight, codes)).square().sum())
-
-
-@given(st.integers(0, 2**31), st.integers(2, 60))
-@settings(max_examples=40, deadline=None)
-def test_optimal_threshold_is_half_the_scale_and_beats_every_other(seed: int, count: int) -> None:
-    weight = torch.randn(count, generator=torch.Generator().manual_seed(seed))
-    threshold, scale = optimal_ternary(weight)
-    assert threshold == scale / 2
-    best = squared_error(weight, threshold)
-    others = [squared_error(weight, other) for other in torch.linspace(0, float(weight.abs().max()) * 0.999, 50)]
-    assert best <= min(others) * (1 + 1e-4) + 1e-6
-
-
-@pytest.mark.parametrize(
-    ("distribution", "ratio", "rule_error", "best_error"),
-    [
-        (torch.distributions.Uniform(-1.0, 1.0), 0.667, 0.112, 0.111),
-        (torch.distributions.Normal(0.0, 1.0), 0.767, 0.192, 0.190),
-        (torch.distributions.Laplace(0.0, 1.0), 1.0, 0.283, 0.265),
-    ],
-)
-def test_known_optima_of_three_distributions(distribution, ratio: float, rule_error: float, best_error: float) -> None:
-    torch.manual_seed(0)
-    weight = distribution.sample((400_000,)).double()
-    threshold, _ = optimal_ternary(weight)
-    mean, energy = weight.abs().mean(), weight.square().sum()
-    assert float(threshold / mean) == pytest.approx(ratio, abs=0.02)
-    assert squared_error(weight, 0.7 * mean) / energy == pytest.approx(rule_error, abs=0.002)
-    assert squared_error(weight, threshold) / energy == pytest.approx(best_error, abs=0.002)
-
-
-def test_dequantize_uses_a_scale_for_each_sign_and_filter() -> None:
-    codes = torch.tensor([[-1, 0, 1], [1, 1, -1]], dtype=torch.int8)
-    lowbit = LowBit(codes, torch.tensor([[2.0, 3.0], [4.0, 5.0]]), 2)
-    assert lowbit.dequantize().tolist() == [[-2, 0, 4], [5, 5, -3]]

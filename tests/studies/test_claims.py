@@ -1,6 +1,6 @@
 import pytest
 
-from robench.stats import Estimate
+from robench.results.stats import Estimate
 from robench.studies.claims import FAILS, HOLDS, OPEN, Claim, at_most, better, claims_table, no_worse, the_same
 
 

@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from robench import suites, zoo
+from robench import suites
+from robench.architectures import ARCHITECTURES
+from robench.core.kinds import kind_of
 from robench.core.types import Condition, DataCard, Measurement, ModelCard, ResultCard
 from robench.data.base import Dataset
-from robench.evaluation import prepare
-from robench.models import ARCHITECTURES
-from robench.models.classifier import Classifier
-from robench.models.layers import inner_layers
-from robench.runner import recalibrates
+from robench.engine.classifier import Classifier
+from robench.engine.layers import inner_layers
+from robench.engine.loaded import from_module
+from robench.engine.prepare import prepare
 from robench.studies.merolla import STUDY, facts, numbers
 
 IMAGES = 400
@@ -94,7 +95,7 @@ def binary_network(seed: int, power: float) -> torch.nn.Module:
 
 @pytest.mark.parametrize(("power", "distance"), [(0.0, 0.0), (1.0, 0.5)])
 def test_what_sign_does_to_a_network_is_seen(power: float, distance: float, digits: Dataset) -> None:
-    subject = prepare(zoo.describe(binary_network(0, power), "net"), digits, torch.device("cpu"))
+    subject = prepare(from_module(binary_network(0, power), "net"), digits, torch.device("cpu"))
     weights = facts.inner_weights(subject)
     layers = facts.effect_of_sign(subject, weights, digits.first(64), None)
     assert len(layers) == 7
@@ -106,7 +107,7 @@ def test_what_sign_does_to_a_network_is_seen(power: float, distance: float, digi
 
 def test_the_suite_measures_everything_twice() -> None:
     found = [c for c in suites.load(STUDY.suite).conditions if c.kind == "distortion"]
-    kept, again = ([c for c in found if recalibrates(c) == value] for value in (False, True))
+    kept, again = ([c for c in found if kind_of(c).calibrates(c) == value] for value in (False, True))
     plain = [Condition(c.kind, c.name, c.level) for c in kept]
     assert plain == [Condition(c.kind, c.name, c.level) for c in again]
 

@@ -35,14 +35,46 @@ def test_a_suite_of_the_users(tmp_path: Path) -> None:
     assert first.params == (("norm", "l2"), ("steps", 3))
 
 
+CLEAN = GOOD.replace('"attack"', '"clean"').replace('"pgd"', '"clean"')
+NOISE = GOOD.replace('"attack"', '"corruption"').replace('"pgd"', '"gaussian"')
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("name =", "not well formed"),
-        ('name = "mine"', "not well formed"),
-        (GOOD + 'levels = ["x/255"]', "not well formed"),
-        (GOOD + "levels = [1, 1]", "names a condition twice"),
+        ("name =", "is not TOML"),
+        ('name = "mine"', "missing key 'version'"),
+        (GOOD.replace('"mine"', "3"), "name must be text in quotes, not 3"),
+        (GOOD.replace("n_images = 5", "n_images = 0"), "needs n_images >= 1"),
+        ("number_of_images = 12\n" + GOOD, "there is no key 'number_of_images'; did you mean n_images"),
+        (GOOD + 'levels = ["8/255"]\nparam = { steps = 1 }', "there is no key 'param'; did you mean params"),
+        (GOOD + 'levels = ["8/255"]\nserach = true', "there is no key 'serach'; did you mean search"),
+        (GOOD + 'levels = ["8/255"]\nsearch = "yes"', "search must be true or false"),
+        (GOOD + 'levels = ["x/255"]', "a level must be a number, or a fraction"),
+        (GOOD + 'levels = ["8/0"]', "a level must be a number, or a fraction"),
+        (GOOD + "levels = [0.5, 0.5]", "names a condition twice"),
+        (GOOD + "levels = [8]", 'write "8/255"'),
+        (GOOD + 'levels = ["-1/255"]', "must be a number from 0 to 1"),
+        (GOOD, "must be a number from 0 to 1"),
+        (GOOD + "levels = [0.1]\ndraws = 0", "draws must be a whole number >= 1"),
+        (GOOD + "levels = [0.1]\nparams = { steps = 0 }", "steps of the attack pgd must be a whole number >= 1, not 0"),
+        (GOOD + 'levels = [0.1]\nparams = { steps = "many" }', "must be a whole number >= 1, not 'many'"),
+        (GOOD + "levels = [0.1]\nparams = { relative_step = -1 }", "must be a number above 0"),
+        (GOOD + 'levels = [0.1]\nparams = { norm = "l1" }', "must be linf or l2, not 'l1'"),
+        (GOOD + "levels = [0.1]\nparams = { stepss = 1 }", "has no parameter 'stepss'"),
+        (GOOD.replace('"pgd"', '"square"') + 'levels = [0.1]\nparams = { norm = "l2" }', "must be linf, not 'l2'"),
+        (GOOD.replace('"pgd"', '"torchattacks:PGD"') + "levels = [0.1]\nsearch = true", "leave search out"),
         (GOOD.replace('"attack"', '"atack"'), "did you mean attack"),
+        (CLEAN.replace('["clean"]', '["dirty"]'), "the clean condition is"),
+        (CLEAN + "levels = [7]", "the clean condition is"),
+        (NOISE + "levels = [3]\nsearch = true", "search is for attacks"),
+        (NOISE + "levels = [6]", "choose 1 to 5"),
+        (NOISE + "levels = [3]\nparams = { amount = 0.1 }", "not both"),
+        (
+            NOISE.replace('"corruption"', '"distortion"') + "levels = [0.1]\nparams = { scope = 'some' }",
+            "takes no scope",
+        ),
+        (NOISE.replace('"corruption"', '"distortion"').replace("gaussian", "sign") + "draws = 3", "leave draws out"),
     ],
 )
 def test_a_bad_suite_is_one_sentence(text: str, sentence: str, tmp_path: Path) -> None:

@@ -13,12 +13,12 @@ from robench import zoo
 from robench.core.errors import RobenchError
 from robench.data.base import Dataset
 from robench.data.load import load
-from robench.models import precision
-from robench.subject import count_correct
+from robench.engine import precision
+from robench.engine.verdict import count_correct
 from robench.training.augment import augment
+from robench.training.export import export, in_words, start
 from robench.training.optimizer import computing_in
 from robench.training.recipe import RECIPES, Recipe, load_recipe
-from robench.training.ship import in_words, ship, start
 from robench.training.trainer import BRANCH, Epoch, Trainer
 
 PLAIN = (RECIPES / "digits" / "fp_resnet20.toml").read_text()
@@ -96,7 +96,7 @@ def test_another_seed_gives_other_weights(recipe: Recipe, data: Dataset, tmp_pat
 def test_the_shipped_folder_holds_the_trained_model(recipe: Recipe, data: Dataset, tmp_path: Path) -> None:
     trainer = start(replace(recipe, epochs=1), data, tmp_path)
     trainer.run(lambda epoch: None)
-    card = ship(trainer, tmp_path)
+    card = export(trainer, tmp_path)
     loaded = zoo.load(str(tmp_path), "digits", 10)
     assert replace(loaded.card, name=card.name) == card
     assert card.test["total"] == 1000
@@ -110,7 +110,7 @@ def test_batch_norm_is_recalibrated_on_images_as_they_were_trained_on(
 ) -> None:
     trainer = start(replace(recipe, epochs=1, recalibrate=200, crop=2), data, tmp_path / "run")
     trainer.run(lambda epoch: None)
-    ship(trainer, tmp_path / "run")
+    export(trainer, tmp_path / "run")
     model, images = trainer.model, trainer.augmented(200)
     assert not torch.equal(images, trainer.images[:200])
     given = model.network.conv1((images.float() / 255 - model.mean) / model.std)
@@ -231,7 +231,7 @@ def test_training_is_in_bfloat16_where_the_device_is_fast_and_the_recipe_allows_
     trainer.run(epochs.append)
     assert seen == {getattr(torch, expected)}
     assert [epoch.precision for epoch in epochs] == [expected]
-    assert ship(trainer, tmp_path).training["precision"] == expected
+    assert export(trainer, tmp_path).training["precision"] == expected
 
 
 class Dtypes(TorchDispatchMode):
@@ -285,7 +285,7 @@ def test_a_run_may_go_on_in_the_other_precision(narrow: Recipe, data: Dataset, t
     epochs: list[Epoch] = []
     resumed.run(epochs.append)
     assert [epoch.precision for epoch in epochs] == ["float32"]
-    assert ship(resumed, tmp_path).training["precision"] == "bfloat16 to epoch 1, float32 to epoch 2"
+    assert export(resumed, tmp_path).training["precision"] == "bfloat16 to epoch 1, float32 to epoch 2"
     assert Trainer(narrow, few, tmp_path / "checkpoint.pt").precisions == ["bfloat16", "float32"]
 
 
@@ -305,7 +305,7 @@ def test_averaged_weights_are_the_mean_of_those_after_the_last_epochs(
     trainer.run(lambda epoch: found.append(weights(trainer)))
     for name, parameter in trainer.model.named_parameters():
         torch.testing.assert_close(parameter.data, (found[1][name] + found[2][name]) / 2)
-    assert ship(trainer, tmp_path).training["weights"] == "average of the last 2 epochs"
+    assert export(trainer, tmp_path).training["weights"] == "average of the last 2 epochs"
 
 
 def test_weights_are_judged_as_they_would_be_shipped(recipe: Recipe, data: Dataset, tmp_path: Path) -> None:

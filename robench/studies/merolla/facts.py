@@ -9,14 +9,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from robench.api import Run
 from robench.data.base import Dataset
 from robench.distortions import DISTORTIONS
 from robench.distortions.apply import distorted
-from robench.models.layers import inner_layers
-from robench.models.recalibration import recalibrated, statistics
+from robench.engine.layers import inner_layers
+from robench.engine.model import ModelUnderTest
+from robench.engine.recalibration import recalibrated, statistics
+from robench.engine.verdict import to_pixels
+from robench.measure.run import Run
 from robench.studies.study import Facts
-from robench.subject import Subject, to_pixels
 
 IMAGES = 200
 EDGES = np.linspace(-1, 1, 42)
@@ -27,16 +28,16 @@ Floats = np.ndarray
 def facts(run: Run, folders: Mapping[str, Path]) -> Facts:
     """For each network: its log, and of its inner layers the weights' histograms and what Sign does to them."""
     networks = {}
-    for subject in run.requested:
-        name = subject.card.name
-        layers = inner_weights(subject)
+    for tested in run.requested:
+        name = tested.card.name
+        layers = inner_weights(tested)
         networks[name] = {
             "log": _log(folders[name]),
-            "hold_out": subject.card.training["hold_out"],
-            "projected_from": round(subject.card.training["full_precision"] * subject.card.training["epochs"]),
+            "hold_out": tested.card.training["hold_out"],
+            "projected_from": round(tested.card.training["full_precision"] * tested.card.training["epochs"]),
             "power": float(np.mean(np.concatenate([weight.ravel() for weight in layers.values()]) ** 2)),
-            "betas": {str(beta): _histogram(layers, _bend(beta)) for beta in BETAS},
-            "layers": effect_of_sign(subject, layers, run.evaluation.data, run.evaluation.calibration),
+            "betas": {str(beta): _histogram(layers, _power(beta)) for beta in BETAS},
+            "layers": effect_of_sign(tested, layers, run.data, run.calibration),
         }
     return {"networks": networks}
 
@@ -46,16 +47,16 @@ def _log(folder: Path) -> list[dict[str, Any]]:
     return [{key: row[key] for key in ("number", "held_out", "under")} for row in rows]
 
 
-def inner_weights(subject: Subject) -> dict[str, Floats]:
+def inner_weights(tested: ModelUnderTest) -> dict[str, Floats]:
     """Weights of the inner layers in units of each layer's largest, in [-1, 1]."""
     found = {}
-    for name, layer in inner_layers(subject.model.model).items():
+    for name, layer in inner_layers(tested.original.model).items():
         weight = layer.weight.detach().cpu().numpy()
         found[name] = weight / max(float(np.abs(weight).max()), 1e-12)
     return found
 
 
-def _bend(beta: float) -> Callable[[Floats], Floats]:
+def _power(beta: float) -> Callable[[Floats], Floats]:
     return lambda weight: DISTORTIONS["power"].function(weight, beta, np.random.default_rng(0))
 
 
@@ -71,14 +72,14 @@ def _shares(values: Floats) -> list[float]:
 
 
 def effect_of_sign(
-    subject: Subject, layers: Mapping[str, Floats], data: Dataset, calibration: Dataset | None
+    tested: ModelUnderTest, layers: Mapping[str, Floats], data: Dataset, calibration: Dataset | None
 ) -> list[dict[str, Any]]:
     """What Sign does to each inner layer, its weights given: see the page's text for the definitions."""
-    model = subject.model.model
-    pixels = to_pixels(data.images[:IMAGES], subject.model.device)
+    model = tested.original.model
+    pixels = to_pixels(data.images[:IMAGES], tested.original.device)
     images = torch.from_numpy((calibration or data).images)
     plain, before = _activations(model, pixels), statistics(model, images)
-    with distorted(model, "sign", None, seed=0, lowbit=subject.lowbit):
+    with distorted(model, "sign", None, seed=0, stored=tested.stored):
         kept = _activations(model, pixels)
         with recalibrated(model, images, before):
             again = _activations(model, pixels)

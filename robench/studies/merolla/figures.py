@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from robench.core.types import ResultCard
-from robench.report.drawing import finish, line, line_style, new_figure
-from robench.stats import Estimate, wilson
+from robench.results.drawing import finish, line, line_style, new_figure
+from robench.results.stats import Estimate, wilson
 from robench.studies.merolla.facts import BETAS, EDGES
 from robench.studies.merolla.numbers import (
     BITS,

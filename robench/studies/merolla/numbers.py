@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from math import log2
 
+from robench.core.kinds import kind_of
 from robench.core.types import Condition, ResultCard
-from robench.report.summary import accuracy, together
-from robench.runner import recalibrates
-from robench.stats import Estimate
+from robench.results.stats import Estimate
+from robench.results.summary import accuracy, together
 
 COMMAND = "robench reproduce merolla"
 CONTROL, CLIPPED, SIGN, STOCHASTIC = "tr_none_nc", "tr_none_c", "tr_sign_c", "tr_stochm3_c"
@@ -30,7 +30,7 @@ def error(card: ResultCard, condition: Condition) -> Estimate | str:
 
 def conditions(card: ResultCard, name: str, *, recalibrated: bool) -> list[Condition]:
     """The suite's conditions of a name, by level."""
-    found = [c for c in card.suite.conditions if c.name == name and recalibrates(c) == recalibrated]
+    found = [c for c in card.suite.conditions if c.name == name and kind_of(c).calibrates(c) == recalibrated]
     return sorted(found, key=lambda condition: condition.level or 0.0)
 
 

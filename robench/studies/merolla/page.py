@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from robench.core.types import ResultCard
-from robench.report.markdown import table
-from robench.report.summary import difference, label, p_value, percent, together
-from robench.stats import Estimate, holm, paired_difference
+from robench.results.markdown import table
+from robench.results.stats import Estimate, holm, paired_difference
+from robench.results.summary import difference, label, p_value, percent, together
 from robench.studies.claims import OPEN, UNRUN, Claim, at_most, better, claims_table, no_worse
 from robench.studies.merolla.figures import available
 from robench.studies.merolla.numbers import (

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from robench.core.types import ResultCard
-from robench.report.drawing import finish, line_style, new_figure
-from robench.report.summary import accuracy, measures_to_fool, perturbations
-from robench.stats import Estimate
+from robench.results.drawing import finish, line_style, new_figure
+from robench.results.stats import Estimate
+from robench.results.summary import accuracy, measures_to_fool, perturbations
 from robench.studies.poster.numbers import PUBLISHED, rows
 from robench.studies.study import Facts, Figures
 
@@ -63,7 +63,7 @@ def _perturbations(cards: Sequence[ResultCard]) -> Any:
         finish(
             axis,
             f"up to {steps} steps",
-            "mean |difference|, grey levels",
+            "mean |difference|, pixel levels",
             "" if attack != attacks[0] else "images fooled, %",
         )
         axis.set_ylim(0, 100)

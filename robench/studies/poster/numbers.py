@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from robench.core.types import ResultCard
-from robench.report.summary import Group, groups
+from robench.results.summary import Group, groups
 
 COMMAND = "robench reproduce poster"
 MODELS = ("fp_resnet20", "twn_resnet20", "ttq_resnet20", "bwn_resnet20")
@@ -14,9 +14,10 @@ PUBLISHED = {
     "speckle": ("10.34", "52.38", "10.43", "52.59"),
 }
 """Row -> FP top-1, FP top-5, TWN top-1, TWN top-5, in percent."""
+SECTION = "Clean and input noise"
 DISTANCES = ("73.819317", "73.819370")
 
 
 def rows(card: ResultCard) -> Iterator[Group]:
     """The rows of its table: clean, and each noise."""
-    return (group for group in groups(card.suite) if group.conditions[0].kind in ("clean", "corruption"))
+    return (group for group in groups(card.suite) if group.section == SECTION)

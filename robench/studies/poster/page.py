@@ -5,20 +5,20 @@ from dataclasses import replace
 
 import numpy as np
 
-from robench import stats
 from robench.core.types import Condition, ResultCard
-from robench.report.markdown import table
-from robench.report.summary import (
+from robench.results import stats
+from robench.results.markdown import table
+from robench.results.stats import Estimate
+from robench.results.summary import (
     accuracy,
     difference,
-    grey_levels,
     measures_to_fool,
     p_value,
     percent,
     perturbation_gap,
     perturbations,
+    pixel_levels,
 )
-from robench.stats import Estimate
 from robench.studies.claims import FAILS, Claim, claims_table, no_worse, the_same
 from robench.studies.poster.numbers import COMMAND, DISTANCES, PUBLISHED, rows
 from robench.studies.study import Facts
@@ -115,7 +115,7 @@ def _distances(cards: Sequence[ResultCard], measured: Facts) -> str:
         "right without an attack",
         "fooled",
         "never",
-        "mean, grey levels",
+        "mean, pixel levels",
         "median",
         "minus the twin's",
     ]
@@ -131,8 +131,8 @@ def _distances(cards: Sequence[ResultCard], measured: Facts) -> str:
             gap = _gap(card, cards[0], condition) if card is not cards[0] else None
             counts = ((~np.isnan(found)).sum(), fooled.sum(), np.isinf(found).sum())
             steps = str(dict(condition.params)["steps"])
-            paired = grey_levels(gap[0], "+.4f") if gap else ""
-            body.append([card.model.name, steps, *map(str, counts), grey_levels(mean), grey_levels(median), paired])
+            paired = pixel_levels(gap[0], "+.4f") if gap else ""
+            body.append([card.model.name, steps, *map(str, counts), pixel_levels(mean), pixel_levels(median), paired])
     bound = 255 * 0.01 * 10 * LARGEST_STD + 0.5
     return f"""\
 Only images that are right without an attack; steps of 0.01 along the gradient's sign in normalised space, after each
@@ -142,8 +142,8 @@ from the original. An image that never fools the network is counted and not aver
 
 {table(header, body)}
 The poster gives {DISTANCES[0]} (FP) and {DISTANCES[1]} (TWN). Ten such steps cannot move any pixel by more than
-{bound:.2f} grey levels, so this is no perturbation of that attack. The mean of min(X, 255 - X) over the pixels of these
-images is {measured["mean_of_smaller_side"]:.3f}: the number looks like a property of the images, such as comes of
+{bound:.2f} pixel levels, so this is no perturbation of that attack. The mean of min(X, 255 - X) over the pixels of
+these images is {measured["mean_of_smaller_side"]:.3f}: the number looks like a property of the images, such as comes of
 differences of unsigned 8-bit numbers that wrap around, and says nothing about the networks.
 """
 
@@ -165,7 +165,7 @@ def _claims(card: ResultCard, twin: ResultCard) -> Iterator[Claim]:
         gap, size = found
         text = "It takes as large a perturbation to fool the ternary network as to fool its twin."
         verdict = the_same(gap, MARGIN_OF_DISTANCE * size)
-        ours = f"{grey_levels(gap, '+.4f')} grey levels, of {size:.3f}"
+        ours = f"{pixel_levels(gap, '+.4f')} pixel levels, of {size:.3f}"
         yield Claim(text, f"{DISTANCES[1]} against {DISTANCES[0]}", ours, verdict)
 
 
@@ -173,5 +173,5 @@ def _distance_is_no_perturbation(twin: ResultCard, measured: Facts) -> Claim:
     found = perturbations(twin, measures_to_fool(twin.suite)[0])
     largest = float(found[np.isfinite(found)].max()) if found is not None and np.isfinite(found).any() else float("nan")
     ours = f"at most {largest:.2f} for any image; min(X, 255 - X) of the images: {measured['mean_of_smaller_side']:.2f}"
-    text = "The mean difference between an image and its adversarial version is 73.8 grey levels."
+    text = "The mean difference between an image and its adversarial version is 73.8 pixel levels."
     return Claim(text, DISTANCES[0], ours, FAILS)

@@ -1,0 +1,108 @@
+"""Attacks as a kind of condition."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
+
+from robench.attacks.comparisons import doubts
+from robench.core.errors import RobenchError
+from robench.core.kinds import Kind, Progress, register
+from robench.core.types import Condition, Measurement, ResultCard
+
+if TYPE_CHECKING:
+    from robench.attacks.search import SearchResult
+    from robench.engine.task import Task
+
+
+@register
+class AttackKind(Kind):
+    """An adversarial perturbation of the input within a budget; the level is epsilon on the [0, 1] pixel scale."""
+
+    name, section, protocol = "attack", "Attacks", 7
+    further_sections: ClassVar[Mapping[str, str]] = {"rounded": "Attacks, on adversarial images rounded to 8 bits"}
+    axis, log_axis, from_clean = "epsilon, pixel levels of 255", True, True
+
+    def resolve(self, condition: Condition) -> Condition:
+        """Write down what the attack is (its traits)."""
+        from robench.attacks.apply import check
+
+        attack = check(condition)
+        traits = attack.traits
+        if condition.grid and traits.bare:
+            raise RobenchError(f"{condition.name} takes one epsilon for all images; leave search out of the suite.")
+        known = {"distance": traits.distance, "gradient": traits.gradient, "single_step": traits.single_step}
+        return replace(condition, facts=tuple(known.items()))
+
+    def measure(self, task: "Task", progress: Progress) -> Measurement:
+        """Attack what is right without an attack; conditions that differ in the level alone share one search."""
+        condition = task.condition
+        found = _search(task, progress)
+        level = condition.grid.index(condition.level) if condition.level in condition.grid else 0
+        outcomes = found.top1[level], found.top5[level]
+        return Measurement(
+            condition, task.draw, *outcomes, found.flags, rounded=found.rounded[level], distance=found.distance
+        )
+
+    def plugin(self, condition: Condition) -> object:
+        """The attack's function."""
+        from robench.attacks import ATTACKS
+
+        return ATTACKS[condition.name.partition(":")[0]].function
+
+    def label(self, condition: Condition) -> str:
+        """Epsilon in pixel levels: ``pgd (20) 8/255``."""
+        name = super().label(replace(condition, level=None))
+        return name if condition.level is None else f"{name} {condition.level * 255:g}/255"
+
+    def x(self, condition: Condition) -> float:
+        """Epsilon in pixel levels."""
+        return 255 * (condition.level or 0.0)
+
+    def cost(self, condition: Condition) -> int:
+        """A backward pass counts as two forward passes; the verdicts, clean and rounded, are two more."""
+        steps, queries = condition.setting("steps", 0), condition.setting("queries", 0)
+        return 2 + 3 * max(int(steps), 1) + int(queries)
+
+    def doubts(self, card: ResultCard, condition: Condition) -> list[str]:
+        """Where an attack that is given less achieves more."""
+        return doubts(card, condition)
+
+
+def _search(task: "Task", progress: Progress) -> "SearchResult":
+    """One search for all tasks that differ in the level alone."""
+    from robench.attacks.search import Search
+    from robench.engine.task import clean_outcomes
+
+    condition = replace(task.condition, level=None) if task.condition.grid else task.condition
+
+    def run() -> "SearchResult":
+        clean, _ = clean_outcomes(task)
+        model, data, size = task.model, task.data, task.batch_size
+        with model.stopping_early(model.early_stopping and _predictable(task)):
+            found = Search(model, data, clean, condition, task.seed, task.draw, size, progress).run()
+        flags = _gradient_flags(task) if condition.fact("gradient") else ()
+        return replace(found, flags=found.flags + flags)
+
+    return task.model.remembered((task.data, condition, task.draw, task.seed), run)
+
+
+def _predictable(task: "Task") -> bool:
+    from robench.attacks import sanity
+    from robench.attacks.toolbox import without_rounding
+    from robench.engine.task import first_images
+
+    def run() -> bool:
+        return sanity.predictable(without_rounding(task.model.gradients), *first_images(task))
+
+    return task.model.remembered((task.data, "predictable"), run)
+
+
+def _gradient_flags(task: "Task") -> tuple[str, ...]:
+    from robench.attacks import sanity
+    from robench.engine.task import first_images
+
+    def run() -> tuple[str, ...]:
+        flags = sanity.of_gradients(task.model.exact, *first_images(task))
+        return flags + sanity.of_surrogates(task.model.gradients, _predictable(task))
+
+    return task.model.remembered((task.data, "gradient flags"), run)

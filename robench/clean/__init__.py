@@ -1,0 +1,1 @@
+"""The images as they are: the accuracy that everything else is compared with."""

@@ -1,0 +1,32 @@
+"""Can the model's answers be relied on? Flags that stand beside its clean accuracy."""
+
+import torch
+
+from robench.engine.blocked import Blocked
+from robench.engine.verdict import near_chance
+
+COMPARED = 32
+"""Images whose logits are compared: some that share a block, and parts of a block, on any device."""
+TOLERANCE = 1e-3
+"""Share of the largest logit: more than rounding makes of other kernels, less than randomness that could matter."""
+
+
+def of_clean_accuracy(correct: int, total: int, classes: int) -> tuple[str, ...]:
+    """Warn where clean accuracy is no better than twice chance: normalisation or label order is wrong, as a rule."""
+    if not near_chance(correct, total, classes):
+        return ()
+    return ("clean accuracy is near chance: is normalisation inside the model, and are the labels in this order?",)
+
+
+def of_predictions(model: Blocked, x: torch.Tensor) -> tuple[str, ...]:
+    """Warn where logits are random, or depend on the other images of the batch. ``x``: a few images in [0, 1]."""
+    bare = model.model
+    with torch.inference_mode():
+        first, second = bare(x), bare(x)
+        parts = torch.cat([bare(part) for part in x.split(-(-len(x) // 2))])
+    scale = TOLERANCE * first.abs().max().clamp(min=1)
+    if (first - second).abs().max() > scale:
+        return ("random: two forward passes on the same images differ",)
+    if (first - parts).abs().max() > scale:
+        return ("batch-dependent: logits of an image change with the images beside it",)
+    return ()

@@ -1,0 +1,99 @@
+"""What a kind of condition is: how it is checked, measured, identified, named and shown.
+
+Each kind is one object in a folder of its own, ``robench/<folder>/kind.py``, beside the plug-ins that it measures.
+Everything else asks the object and never looks at its name.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+from robench.core.registry import Registry
+from robench.core.types import Condition, Measurement, ResultCard
+
+Progress = Callable[[int, int], None]
+"""Called with (images done, correct so far)."""
+
+
+class Kind(ABC):
+    """One kind of condition, such as attacks.
+
+    Attributes:
+        name: as suites write it.
+        section: heading of the tables that show it.
+        further_sections: outcome of a measurement -> heading of a further table of the same conditions.
+        axis: what the levels are, below a plot.
+        log_axis: whether a plot spaces the levels by factors.
+        from_clean: whether a plot begins at level 0 with the clean accuracy.
+        protocol: raised whenever robench's own code around the plug-ins would give other outcomes: what is stored under
+            another number is measured again.
+    """
+
+    name: ClassVar[str]
+    section: ClassVar[str]
+    further_sections: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    axis: ClassVar[str] = "level"
+    log_axis: ClassVar[bool] = False
+    from_clean: ClassVar[bool] = False
+    protocol: ClassVar[int]
+
+    @abstractmethod
+    def resolve(self, condition: Condition) -> Condition:
+        """Check a condition and write down what it stands for (its ``facts``).
+
+        Raises:
+            RobenchError: it names what does not exist, or has a level or parameter that does not fit.
+        """
+
+    @abstractmethod
+    def measure(self, task: Any, progress: Progress) -> Measurement:
+        """Measure a resolved condition.
+
+        Args:
+            task: a ``robench.engine.task.Task``.
+            progress: hears of finished images.
+
+        Raises:
+            RobenchError: the condition does not fit this model.
+        """
+
+    @abstractmethod
+    def plugin(self, condition: Condition) -> object:
+        """The registered function that does the work; its source code decides the outcomes, too. None for none."""
+
+    def label(self, condition: Condition) -> str:
+        """What tables call a condition; conditions that share a label share a row, and are averaged."""
+        settings = ", ".join(str(value) for _, value in condition.params)
+        name = f"{condition.name} ({settings})" if settings else condition.name
+        return name if condition.level is None else f"{name} {condition.level:g}"
+
+    def x(self, condition: Condition) -> float:
+        """Where a condition stands on the axis of its levels."""
+        return condition.level or 0.0
+
+    def cost(self, condition: Condition) -> int:
+        """Rough work for one image, in forward passes."""
+        return 1
+
+    def calibrates(self, condition: Condition) -> bool:
+        """Whether measuring it needs training images."""
+        return False
+
+    def doubts(self, card: ResultCard, condition: Condition) -> list[str]:
+        """Reasons to doubt its figure that other measurements of the same card give."""
+        return []
+
+
+KINDS: Registry[Kind] = Registry("kind of condition", "robench", each="kind")
+
+
+def register(kind: type[Kind]) -> type[Kind]:
+    """Class decorator: add a kind."""
+    KINDS.add(kind.name, kind())
+    return kind
+
+
+def kind_of(condition: Condition) -> Kind:
+    """The object of a condition's kind."""
+    return KINDS[condition.kind]

@@ -1,0 +1,106 @@
+"""Which code a plug-in or a model is made of: a digest of what would run."""
+
+import hashlib
+import inspect
+import sysconfig
+from collections.abc import Iterator
+from types import CodeType, FunctionType, MethodType
+from typing import Any
+
+PLAIN = (int, float, complex, str, bytes, bool, type(None))
+LIBRARIES = tuple(sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib"))
+
+
+def code_digest(*things: object) -> str:
+    """sha256 of the code of functions and classes, and of whatever else is written in their modules.
+
+    It is taken from what the interpreter holds (compiled code, plain constants, defaults, closures), not from files: a
+    file that was edited after its import has not changed what runs. Code that these modules import counts too where it
+    lies outside of robench and of installed packages.
+    """
+    digest, seen = hashlib.sha256(), set[int]()
+    for thing in things:
+        for part in _parts(thing, seen):
+            digest.update(part.encode())
+    return digest.hexdigest()
+
+
+def _parts(thing: Any, seen: set[int]) -> Iterator[str]:
+    """Text that differs where two things would do something else."""
+    if isinstance(thing, PLAIN):
+        yield f"{type(thing).__name__} {thing!r}"
+        return
+    if id(thing) in seen:
+        return
+    seen.add(id(thing))
+    if isinstance(thing, list | tuple | dict):
+        yield type(thing).__name__
+        for item in thing.items() if isinstance(thing, dict) else thing:
+            yield from _parts(item, seen)
+    elif isinstance(thing, CodeType):
+        yield f"code {thing.co_code.hex()} {thing.co_names} {thing.co_varnames}"
+        for constant in thing.co_consts:
+            yield from _parts(constant, seen)
+    elif isinstance(thing, MethodType):
+        yield from _parts(thing.__func__, seen)
+    elif isinstance(thing, FunctionType):
+        yield from _function(thing, seen)
+    elif inspect.isclass(thing):
+        yield from _members(vars(thing), seen)
+        for method in filter(inspect.isfunction, vars(thing).values()):
+            yield from _module(method, seen)
+    elif hasattr(thing, "__wrapped__"):
+        yield from _parts(thing.__wrapped__, seen)
+
+
+def _function(function: FunctionType, seen: set[int]) -> Iterator[str]:
+    yield from _parts(function.__code__, seen)
+    yield from _parts(function.__defaults__, seen)
+    yield from _parts(function.__kwdefaults__, seen)
+    for cell in function.__closure__ or ():
+        try:
+            yield from _parts(cell.cell_contents, seen)
+        except ValueError:  # a cell that is not filled yet
+            continue
+    yield from _module(function, seen)
+    if hasattr(function, "__wrapped__"):
+        yield from _parts(function.__wrapped__, seen)
+
+
+def _module(function: FunctionType, seen: set[int]) -> Iterator[str]:
+    """What stands beside a function in its module."""
+    namespace = function.__globals__
+    if id(namespace) in seen:
+        return
+    seen.add(id(namespace))
+    own = namespace.get("__name__", "")
+    chosen = {
+        name: value
+        for name, value in namespace.items()
+        if not name.startswith("__")
+        and (_is_plain(value) or getattr(value, "__module__", None) == own or _is_local(value))
+    }
+    yield from _members(chosen, seen)
+
+
+def _members(members: Any, seen: set[int]) -> Iterator[str]:
+    for name in sorted(members):
+        if name not in ("__doc__", "__dict__", "__weakref__", "__module__", "__firstlineno__"):
+            yield str(name)
+            value = members[name]
+            yield from _parts(value.__func__ if isinstance(value, classmethod | staticmethod) else value, seen)
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    return isinstance(value, PLAIN)
+
+
+def _is_local(thing: object) -> bool:
+    """Whether a function or class is written in a file that belongs neither to robench nor to an installed package."""
+    if not inspect.isfunction(thing) and not inspect.isclass(thing):
+        return False
+    module = inspect.getmodule(thing)
+    file = getattr(module, "__file__", None)
+    return bool(file) and module.__name__.partition(".")[0] != "robench" and not str(file).startswith(LIBRARIES)  # type: ignore[union-attr]

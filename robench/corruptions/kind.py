@@ -1,0 +1,65 @@
+"""Corruptions as a kind of condition."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from robench.core.errors import RobenchError
+from robench.core.kinds import Kind, Progress, register
+from robench.core.types import Condition, Images, Measurement
+from robench.corruptions import CORRUPTIONS
+from robench.corruptions.apply import amount_of, corrupt
+
+if TYPE_CHECKING:
+    from robench.data.base import Dataset
+    from robench.engine.task import Task
+
+_latest: "WeakKeyDictionary[Dataset, tuple[object, Images]]" = WeakKeyDictionary()
+"""The last corrupted images of each data set: models take turns at a condition, and share them."""
+
+
+@register
+class CorruptionKind(Kind):
+    """Noise on the input image, at a severity from 1 to 5 or at an amount of its own."""
+
+    name, section, protocol = "corruption", "Clean and input noise", 5
+    axis, from_clean = "severity", True
+
+    def resolve(self, condition: Condition) -> Condition:
+        """Write down the amount."""
+        params = dict(condition.params)
+        amount = params.pop("amount", None)
+        if params or isinstance(amount, bool) or not isinstance(amount, int | float | None):
+            raise RobenchError(
+                f"the corruption {condition.name} takes a severity, or amount = NUMBER; not {dict(condition.params)}."
+            )
+        if condition.grid:
+            raise RobenchError(f"search is for attacks; the corruption {condition.name} has no epsilon.")
+        found = amount_of(condition.name, condition.level, amount)
+        return replace(condition, facts=(("amount", float(found)),))
+
+    def measure(self, task: "Task", progress: Progress) -> Measurement:
+        """Judge the corrupted images."""
+        from robench.engine.task import judge_images
+
+        outcomes = judge_images(task, _corrupted(task), progress)
+        return Measurement(task.condition, task.draw, *outcomes)
+
+    def plugin(self, condition: Condition) -> object:
+        """The corruption's function."""
+        return CORRUPTIONS[condition.name].function
+
+    def label(self, condition: Condition) -> str:
+        """Severities of one corruption share a label, and so a row."""
+        return " ".join([condition.name, *(f"{value:g}" for name, value in condition.params if name == "amount")])
+
+
+def _corrupted(task: "Task") -> Images:
+    condition = task.condition
+    key = (condition, condition.facts, task.seed, task.draw)
+    known = _latest.get(task.data)
+    if known is None or known[0] != key:
+        amount = float(condition.fact("amount"))
+        known = (key, corrupt(task.data.images, condition.name, amount, task.seed, task.draw))
+        _latest[task.data] = known
+    return known[1]

@@ -1,0 +1,1 @@
+"""A model under test: prepared, computed in blocks, judged."""

@@ -1,0 +1,120 @@
+"""From a loaded model to one under test: on its device, tried on images, in the forms that verdicts and attacks use."""
+
+import math
+
+import torch
+
+from robench.core.errors import RobenchError
+from robench.data.base import Dataset
+from robench.engine.blocked import Blocked, settled
+from robench.engine.folding import Folded, agrees, fold_batch_norm
+from robench.engine.identity import fingerprint
+from robench.engine.loaded import LoadedModel
+from robench.engine.model import ModelUnderTest
+from robench.engine.precision import BFloat16, choose_precision
+from robench.engine.surrogate import straight_through
+from robench.engine.verdict import to_pixels
+
+PROBE = 64
+"""Images on which a model is tried: a block on a CPU, and so no more work than one image."""
+AGREEMENT = 0.9
+"""Share of the probe on which a bfloat16 copy must guess what the model guesses, to give gradients in its place."""
+BLOCKS = (8, 16, 32)
+"""Images in a block where each core computes one."""
+LARGE = 64 * 64
+"""Pixels of an image; more of them keep a core busy in small blocks, and memory is what is short."""
+LARGE_BLOCKS = {"cpu": (8,), "cuda": (64,)}
+
+
+def choose_device(name: str) -> torch.device:
+    """``auto`` (CUDA where there is one), ``cpu`` or ``cuda``."""
+    if name not in ("auto", "cpu", "cuda"):
+        raise RobenchError(f"no device is named {name!r}; choose auto, cpu or cuda.")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise RobenchError("there is no CUDA device here; use --device cpu.")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def prepare(
+    loaded: LoadedModel,
+    data: Dataset,
+    device: torch.device,
+    gradients: str = "float32",
+    *,
+    early_stopping: bool = True,
+) -> ModelUnderTest:
+    """Put a model on its device and try it on the first images.
+
+    Args:
+        loaded: the model, whose module becomes the tested one.
+        data: its first images are tried.
+        device: where it computes.
+        gradients: precision of the gradients that attacks take: auto, bfloat16 or float32.
+        early_stopping: attacks leave images alone that they are not going to fool.
+
+    Raises:
+        RobenchError: it does not take these images, its output is no [N, classes] of finite logits, or there is no such
+            precision.
+    """
+    precision = choose_precision(gradients, device)
+    sizes = LARGE_BLOCKS[device.type] if is_large(data) else None
+    model = Blocked(loaded.module.to(device).float().requires_grad_(False), sizes)
+    x = to_pixels(data.images[:PROBE], device)
+    logits = _tried(model, x, loaded.card.name, len(data.classes))
+    identity = f"{fingerprint(loaded.module, logits)}:{precision}" + ("" if early_stopping else ":all-steps")
+    exact = _folded(model, x, sizes or BLOCKS)
+    fast = _with_gradients(exact, x, precision)
+    return ModelUnderTest(loaded.card, model, exact, fast, early_stopping, loaded.stored, identity)
+
+
+def _tried(model: Blocked, x: torch.Tensor, name: str, classes: int) -> torch.Tensor:
+    """The model's logits for images; RobenchError where there are none that can be judged."""
+    shape = list(x.shape)
+    try:
+        # A model that draws random numbers draws the same ones in each run, so that a stopped run can go on.
+        with torch.inference_mode(), torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
+            torch.manual_seed(0)
+            logits = model(x)
+    except (RuntimeError, ValueError, TypeError) as error:
+        raise RobenchError(f"{name} fails on images {shape}: {str(error).splitlines()[0]}") from error
+    if logits.dim() != 2 or logits.shape[1] < classes:
+        raise RobenchError(
+            f"{name} gives {list(logits.shape)} for images {shape}; logits must be [{len(x)}, {classes}]."
+        )
+    if not logits.isfinite().all():
+        raise RobenchError(f"{name} gives logits that are not finite on clean images; check its weights.")
+    return logits
+
+
+def _with_gradients(exact: Blocked, x: torch.Tensor, precision: str) -> Blocked:
+    """What attacks differentiate: with surrogate gradients where the model has steps, else in the chosen precision."""
+    surrogate = straight_through(exact.model) if isinstance(exact.model, Folded) else None
+    if surrogate is not None:
+        return settled(Blocked(surrogate, exact.sizes, exact.workers), x)
+    return _in_bfloat16(exact, x) if precision == "bfloat16" else exact
+
+
+def _in_bfloat16(exact: Blocked, x: torch.Tensor) -> Blocked:
+    """The model in bfloat16; as it is where it fails there, or guesses otherwise on more than a few images."""
+    fast = Blocked(BFloat16(exact.model), exact.sizes, exact.workers, exact)
+    try:
+        with torch.inference_mode():
+            same = (fast(x).argmax(1) == exact(x).argmax(1)).float().mean()
+    except (RuntimeError, ValueError, TypeError):
+        return exact
+    return settled(fast, x) if same >= AGREEMENT else exact
+
+
+def _folded(model: Blocked, x: torch.Tensor, sizes: tuple[int, ...]) -> Blocked:
+    """Without batch norm, and on a CPU in blocks of several sizes, one on each core: see Folded."""
+    folded = fold_batch_norm(model.model)
+    if folded is None or not agrees(folded, model.model, x):
+        return model
+    if model.device.type == "cuda":
+        return Blocked(folded, model.sizes)
+    return settled(Blocked(folded, sizes, torch.get_num_threads()), x)
+
+
+def is_large(data: Dataset) -> bool:
+    """Whether the images have so many pixels that few of them are held at once."""
+    return math.prod(data.images.shape[2:]) > LARGE

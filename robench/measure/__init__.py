@@ -1,0 +1,1 @@
+"""From a request to result cards: the plan, what is stored of it already, and the rest of the work."""

@@ -1,0 +1,36 @@
+"""The key under which a measurement is stored: everything that decides its outcomes."""
+
+import hashlib
+import json
+
+from robench.core.kinds import kind_of
+from robench.core.source import code_digest
+from robench.engine.task import Task
+
+
+def measurement_key(task: Task) -> str:
+    """sha256 of all that decides the outcomes of a task; equal keys are one measurement.
+
+    That is the condition, with what it stands for (the amount of a severity, not its number), the draw and the suite's
+    seed; the pixels, labels and calibration images; the model (see ``robench.engine.identity``); the code of the
+    plug-in that does the work; and for robench's own code around it the kind's protocol number. Batch size and the
+    order of work decide nothing.
+    """
+    condition = task.condition
+    kind = kind_of(condition)
+    plugin = kind.plugin(condition)
+    parts = {
+        "protocol": kind.protocol,
+        "condition": condition.key,
+        "level": repr(condition.level),
+        "grid": [repr(level) for level in condition.grid],
+        "params": [(name, repr(value)) for name, value in condition.params],
+        "facts": [(name, repr(value)) for name, value in condition.facts],
+        "draw": task.draw,
+        "seed": task.seed,
+        "data": task.data.fingerprint,
+        "calibration": task.calibration.fingerprint if task.calibration else "",
+        "model": task.model.fingerprint,
+        "plugin": code_digest(plugin) if plugin is not None else "",
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

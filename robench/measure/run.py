@@ -1,0 +1,220 @@
+"""A request, and the evaluation that it opens."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from robench import suites, zoo
+from robench.core.errors import RobenchError
+from robench.core.kinds import Progress, kind_of
+from robench.core.types import DataCard, Measurement, ResultCard, Suite
+from robench.data.base import Dataset
+from robench.data.choose import choose
+from robench.data.load import load as load_data
+from robench.engine.loaded import LoadedModel, from_module
+from robench.engine.model import ModelUnderTest
+from robench.engine.precision import without_tf32
+from robench.engine.prepare import choose_device, prepare
+from robench.engine.task import Task
+from robench.measure.environment import provenance
+from robench.measure.measure import measure
+from robench.measure.plan import Planned, plan
+from robench.measure.store import Store
+
+CALIBRATION = 500
+"""Training images on which batch norm is recalibrated: its statistics are then known to a few percent."""
+
+Model = str | nn.Module | LoadedModel
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to measure; None leaves a choice to the suite, "auto" to robench.
+
+    Attributes:
+        models: names as for ``robench.load_model``, or modules: float32 pixels in [0, 1] to logits.
+        dataset: auto, cifar10, digits, ``npz:PATH`` or ``imagefolder:PATH``.
+        suite: a suite's name, or a TOML file.
+        twin: a model to compare with, or "none"; "auto" is the model card's own.
+        conditions: a pattern such as ``attack/*``.
+        n_images: the first so many images.
+        seed: of all random numbers.
+        batch_size: images held at once, 1,024 (128 larger than 64x64) unless given; changes no score.
+        data_dir: where CIFAR-10 is.
+        checkpoint: weights for a timm model or a factory's.
+        device: auto, cpu or cuda.
+        gradients: precision of attack gradients: auto, bfloat16 or float32; verdicts are always in float32.
+        early_stopping: attacks leave images alone that they are not going to fool.
+        store: an SQLite file that keeps measurements; without it nothing is kept.
+    """
+
+    models: tuple[Model, ...]
+    dataset: str = "auto"
+    suite: str = "robench-v1"
+    twin: str = "auto"
+    conditions: str = "*"
+    n_images: int | None = None
+    seed: int | None = None
+    batch_size: int | None = None
+    data_dir: Path | None = None
+    checkpoint: Path | None = None
+    device: str = "auto"
+    gradients: str = "auto"
+    early_stopping: bool = True
+    store: Path | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """An evaluation that is ready to go on.
+
+    Attributes:
+        requested: the models that were asked for.
+        twins: model -> the one that it is compared with; those are measured, too.
+        data: exactly the images that are evaluated.
+        suite: the conditions.
+        work: all measurements, in order.
+        store: what is measured already, and where the rest goes.
+        calibration: training images, for conditions that need them.
+    """
+
+    requested: tuple[ModelUnderTest, ...]
+    twins: Mapping[ModelUnderTest, ModelUnderTest]
+    data: Dataset
+    suite: Suite
+    work: tuple[Planned, ...]
+    store: Store
+    calibration: Dataset | None
+
+    @property
+    def models(self) -> tuple[ModelUnderTest, ...]:
+        """Every model that is measured, twins among them."""
+        return tuple(dict.fromkeys([*self.requested, *self.twins.values()]))
+
+    def pending(self) -> list[Planned]:
+        """What no run has measured yet."""
+        return [item for item in self.work if self._stored(item) is None]
+
+    def measure(
+        self,
+        work: Iterable[Planned],
+        progress: Callable[[Task], Progress] = lambda task: lambda done, correct: None,
+        done: Callable[[Task, Measurement], None] = lambda task, measurement: None,
+    ) -> None:
+        """Take measurements, each stored before the next begins."""
+        for item in work:
+            measurement = measure(item.task, progress(item.task))
+            self.store.put(item.key, item.task.model.card.name, measurement)
+            done(item.task, measurement)
+
+    def _stored(self, item: Planned) -> Measurement | None:
+        return self.store.get(item.key, item.task.condition, item.task.draw)
+
+    def card(self, model: ModelUnderTest) -> ResultCard:
+        """The result card of one model, from what is measured so far."""
+        found = (self._stored(item) for item in self.work if item.task.model is model)
+        twin = self.twins.get(model)
+        return ResultCard(
+            model.card,
+            self.suite,
+            DataCard(self.data.name, self.data.source, len(self.data), self.data.fingerprint),
+            tuple(measurement for measurement in found if measurement is not None),
+            (twin.card.name, twin.card.sha256) if twin else ("", ""),
+            provenance(model),
+            self.card(twin) if twin else None,
+        )
+
+
+@contextmanager
+def open_run(request: Request, notify: Callable[[str], None] = lambda notice: None) -> Iterator[Run]:
+    """Load data, models and twins, and open the store for as long as the block lasts.
+
+    Args:
+        request: what to measure.
+        notify: gets sentences that the user should see, such as which data set is used instead of a missing one.
+
+    Raises:
+        RobenchError: anything that the request names cannot be had, or does not fit.
+    """
+    suite = _chosen_suite(request)
+    data, notice = choose(request.dataset, _common_datasets(request.models), request.data_dir)
+    if notice:
+        notify(notice)
+    n_images = request.n_images if request.n_images is not None else min(suite.n_images, len(data))
+    suite = suite.with_images(n_images, len(data))
+    calibration = _calibration(request, suite, data)
+    data = data.first(n_images)
+    loaded = [_load(model, data, request.checkpoint) for model in dict.fromkeys(request.models)]
+    pairs = _pairs(loaded, data, request.twin)
+    everyone = dict.fromkeys([*loaded, *pairs.values()])
+    device = choose_device(request.device)
+    with without_tf32():
+        models = {
+            model: prepare(model, data, device, request.gradients, early_stopping=request.early_stopping)
+            for model in everyone
+        }
+        work = plan(models.values(), data, suite, request.batch_size, calibration)
+        store = Store(request.store)
+        try:
+            twins = {models[model]: models[twin] for model, twin in pairs.items()}
+            yield Run(tuple(models[model] for model in loaded), twins, data, suite, work, store, calibration)
+        finally:
+            store.close()
+
+
+def _chosen_suite(request: Request) -> Suite:
+    suite = suites.load(request.suite)
+    if request.seed is not None:
+        suite = suite.with_seed(request.seed)
+    suite = suite.select(request.conditions)
+    if not suite.conditions:
+        raise RobenchError(
+            f"no condition of {suite.name} matches {request.conditions!r}; try 'attack/*' or '*/gaussian'."
+        )
+    return suite
+
+
+def _common_datasets(models: Iterable[Model]) -> set[str]:
+    """The data sets that all models were made for, of those that are given by name; empty where none is known."""
+    sets = [set(zoo.benchmarks(model)) for model in models if isinstance(model, str)]
+    return set.intersection(*sets) if sets else set()
+
+
+def _calibration(request: Request, suite: Suite, data: Dataset) -> Dataset | None:
+    if not any(kind_of(condition).calibrates(condition) for condition in suite.conditions):
+        return None
+    spec = data.name if request.dataset == "auto" else request.dataset
+    training = load_data(spec, "train", request.data_dir)
+    return training.first(min(CALIBRATION, len(training)))
+
+
+def _load(model: Model, data: Dataset, checkpoint: Path | None = None) -> LoadedModel:
+    if isinstance(model, LoadedModel):
+        return model
+    if isinstance(model, nn.Module):
+        return from_module(model, type(model).__name__)
+    benchmark = data.name if data.name in zoo.names() else "cifar10"
+    return zoo.load(model, benchmark, len(data.classes), checkpoint)
+
+
+def _pairs(loaded: list[LoadedModel], data: Dataset, choice: str) -> dict[LoadedModel, LoadedModel]:
+    """Model -> its twin: one that is there already, or loaded by name."""
+    found: dict[LoadedModel, LoadedModel] = {}
+    for model in loaded:
+        twin = _twin(model, [*loaded, *found.values()], data, choice)
+        if twin is not None:
+            found[model] = twin
+    return found
+
+
+def _twin(model: LoadedModel, others: list[LoadedModel], data: Dataset, choice: str) -> LoadedModel | None:
+    name = model.card.twin if choice == "auto" else choice
+    if name in ("", "none") or name == model.card.name:
+        return None
+    same_set = [other for other in others if other.card.name == name and other.card.dataset == model.card.dataset]
+    if same_set:
+        return same_set[0]
+    return _load(f"{model.card.dataset}/{name}" if choice == "auto" else name, data)

@@ -1,1 +1,0 @@
-"""Result cards -> tables. Pure: reads cards, never a model or an image."""

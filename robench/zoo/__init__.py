@@ -1,0 +1,5 @@
+"""A name or a file -> a model, and back."""
+
+from robench.zoo.load import benchmarks, build, find, load, load_folder, names, read_card, root
+
+__all__ = ["benchmarks", "build", "find", "load", "load_folder", "names", "read_card", "root"]

@@ -1,0 +1,40 @@
+import pytest
+import torch
+
+from robench.clean import sanity
+from robench.engine.blocked import Blocked
+from robench.engine.model import ModelUnderTest
+
+X = torch.rand(8, 3, 8, 8)
+
+
+def net(*extra: torch.nn.Module) -> Blocked:
+    return Blocked(torch.nn.Sequential(*extra, torch.nn.Flatten(), torch.nn.Linear(192, 10)))
+
+
+class Noise(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + torch.rand_like(x)
+
+
+class BatchNormalised(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x - x.mean((0, 2, 3), keepdim=True)
+
+
+def test_an_honest_model_has_no_flags(twn_digits: ModelUnderTest) -> None:
+    assert sanity.of_predictions(twn_digits.original, torch.rand(16, 3, 32, 32)) == ()
+    assert sanity.of_predictions(net(), X) == ()
+
+
+def test_randomness_is_flagged() -> None:
+    assert sanity.of_predictions(net(Noise()), X)[0].startswith("random")
+
+
+def test_dependence_on_the_batch_is_flagged() -> None:
+    assert sanity.of_predictions(net(BatchNormalised()), X)[0].startswith("batch-dependent")
+
+
+@pytest.mark.parametrize(("correct", "flagged"), [(10, True), (20, True), (21, False), (90, False)])
+def test_accuracy_near_chance_is_flagged(correct: int, flagged: bool) -> None:
+    assert bool(sanity.of_clean_accuracy(correct, 100, 10)) is flagged

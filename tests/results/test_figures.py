@@ -1,0 +1,64 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robench.core.errors import RobenchError
+from robench.core.types import Condition, DataCard, Measurement, ModelCard, ResultCard, Suite
+from robench.results.figures import curve, draw, panels
+
+CONDITIONS = (
+    Condition("clean", "clean"),
+    *(Condition("corruption", "gaussian", level) for level in (1, 2, 3)),
+    *(Condition("attack", "pgd", level / 255, (("steps", 20),)) for level in (1, 2)),
+    Condition("attack", "fgsm", 1 / 255),
+    *(Condition("distortion", "power", level) for level in (0.5, 2)),
+)
+
+
+def make_card(name: str, right: int) -> ResultCard:
+    rows = []
+    for index, condition in enumerate(CONDITIONS):
+        n = 0 if name == "twn" and condition.name == "power" else 100
+        top1 = np.arange(n) < right - 3 * index
+        rows.append(Measurement(condition, 0, top1, top1))
+    suite = Suite("mine", 1, 100, 0, CONDITIONS)
+    return ResultCard(ModelCard(name), suite, DataCard("d", "here", 100, "f"), tuple(rows))
+
+
+CARDS = [make_card("fp", 90), make_card("twn", 80)]
+
+
+def test_a_panel_is_a_condition_at_several_levels() -> None:
+    assert [panel.title for panel in panels(CARDS)] == ["gaussian", "pgd (20)", "power"]
+
+
+def test_a_curve_begins_at_the_clean_accuracy_and_leaves_out_what_does_not_apply() -> None:
+    gaussian, pgd, power = panels(CARDS)
+    assert [(x, estimate.value) for x, estimate in curve(CARDS[0], gaussian)] == [
+        (0, 0.9),
+        (1, 0.87),
+        (2, 0.84),
+        (3, 0.81),
+    ]
+    assert [x for x, _ in curve(CARDS[1], pgd)] == pytest.approx([0, 1, 2])
+    assert [x for x, _ in curve(CARDS[0], power)] == [0.5, 2]
+    assert curve(CARDS[1], power) == []
+
+
+def test_both_files_are_drawn_and_the_picture_stays_the_same(tmp_path: Path) -> None:
+    paths = draw(CARDS, tmp_path / "a", "figure")
+    assert [path.name for path in paths] == ["figure.svg", "figure.png"]
+    text = paths[0].read_text()
+    assert "top-1 accuracy" in text or "<path" in text
+    assert paths[1].stat().st_size > 10_000
+
+
+def test_other_images_and_single_levels_are_one_sentence(tmp_path: Path) -> None:
+    other = replace(CARDS[0], data=DataCard("d", "here", 100, "e"))
+    with pytest.raises(RobenchError, match="not measured on the same images"):
+        draw([CARDS[0], other], tmp_path, "x")
+    bare = replace(CARDS[0], suite=replace(CARDS[0].suite, conditions=CONDITIONS[:2]))
+    with pytest.raises(RobenchError, match="nothing to plot"):
+        draw([bare], tmp_path, "x")
