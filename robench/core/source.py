@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
+import numpy as np
+
 PLAIN = (int, float, complex, str, bytes, bool, type(None))
+CODE = (CodeType, FunctionType, MethodType)
 LIBRARIES = tuple(sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib"))
 
 
@@ -18,26 +21,38 @@ def code_digest(*things: object) -> str:
     file that was edited after its import has not changed what runs. Code that these modules import counts too where it
     lies outside of robench and of installed packages.
     """
-    digest, seen = hashlib.sha256(), set[int]()
+    digest, seen = hashlib.sha256(), dict[int, object]()
     for thing in things:
         for part in _parts(thing, seen):
             digest.update(part.encode())
     return digest.hexdigest()
 
 
-def _parts(thing: Any, seen: set[int]) -> Iterator[str]:
+def _parts(thing: Any, seen: dict[int, object]) -> Iterator[str]:
     """Text that differs where two things would do something else."""
     if isinstance(thing, PLAIN):
         yield f"{type(thing).__name__} {thing!r}"
-        return
-    if id(thing) in seen:
-        return
-    seen.add(id(thing))
+    elif id(thing) not in seen:
+        seen[id(thing)] = thing  # kept alive, or its number could become another thing's
+        yield from _code(thing, seen) if isinstance(thing, CODE) or inspect.isclass(thing) else _data(thing, seen)
+
+
+def _data(thing: Any, seen: dict[int, object]) -> Iterator[str]:
     if isinstance(thing, list | tuple | dict):
         yield type(thing).__name__
         for item in thing.items() if isinstance(thing, dict) else thing:
             yield from _parts(item, seen)
-    elif isinstance(thing, CodeType):
+    elif isinstance(thing, set | frozenset):
+        yield f"set {sorted(map(repr, thing))}"
+    elif hasattr(thing, "__wrapped__"):
+        yield from _parts(thing.__wrapped__, seen)
+    elif hasattr(thing, "__array__"):
+        array = np.asarray(thing)
+        yield f"array {array.dtype} {array.shape} {array.tobytes().hex()}"
+
+
+def _code(thing: Any, seen: dict[int, object]) -> Iterator[str]:
+    if isinstance(thing, CodeType):
         yield f"code {thing.co_code.hex()} {thing.co_names} {thing.co_varnames}"
         for constant in thing.co_consts:
             yield from _parts(constant, seen)
@@ -45,15 +60,13 @@ def _parts(thing: Any, seen: set[int]) -> Iterator[str]:
         yield from _parts(thing.__func__, seen)
     elif isinstance(thing, FunctionType):
         yield from _function(thing, seen)
-    elif inspect.isclass(thing):
+    else:
         yield from _members(vars(thing), seen)
         for method in filter(inspect.isfunction, vars(thing).values()):
             yield from _module(method, seen)
-    elif hasattr(thing, "__wrapped__"):
-        yield from _parts(thing.__wrapped__, seen)
 
 
-def _function(function: FunctionType, seen: set[int]) -> Iterator[str]:
+def _function(function: FunctionType, seen: dict[int, object]) -> Iterator[str]:
     yield from _parts(function.__code__, seen)
     yield from _parts(function.__defaults__, seen)
     yield from _parts(function.__kwdefaults__, seen)
@@ -67,12 +80,12 @@ def _function(function: FunctionType, seen: set[int]) -> Iterator[str]:
         yield from _parts(function.__wrapped__, seen)
 
 
-def _module(function: FunctionType, seen: set[int]) -> Iterator[str]:
+def _module(function: FunctionType, seen: dict[int, object]) -> Iterator[str]:
     """What stands beside a function in its module."""
     namespace = function.__globals__
     if id(namespace) in seen:
         return
-    seen.add(id(namespace))
+    seen[id(namespace)] = namespace
     own = namespace.get("__name__", "")
     chosen = {
         name: value
@@ -83,7 +96,7 @@ def _module(function: FunctionType, seen: set[int]) -> Iterator[str]:
     yield from _members(chosen, seen)
 
 
-def _members(members: Any, seen: set[int]) -> Iterator[str]:
+def _members(members: Any, seen: dict[int, object]) -> Iterator[str]:
     for name in sorted(members):
         if name not in ("__doc__", "__dict__", "__weakref__", "__module__", "__firstlineno__"):
             yield str(name)
@@ -92,9 +105,11 @@ def _members(members: Any, seen: set[int]) -> Iterator[str]:
 
 
 def _is_plain(value: object) -> bool:
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple | set | frozenset):
         return all(map(_is_plain, value))
-    return isinstance(value, PLAIN)
+    if isinstance(value, dict):
+        return all(map(_is_plain, value.values()))
+    return isinstance(value, PLAIN) or (hasattr(value, "__array__") and not inspect.isclass(value))
 
 
 def _is_local(thing: object) -> bool:

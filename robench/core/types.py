@@ -116,7 +116,7 @@ class ModelCard:
         bits: of a quantized weight; 32 for full precision.
         weights, stored_bytes: number of weights in convolutions and linear layers, and size of the file.
         bits_per_weight: of the whole file: 8 stored_bytes / weights.
-        sha256: of the weights file; of the parameters where there is no file.
+        sha256: of the weights file; of parameters, code and answers where there is no file.
         twin: name of the full-precision model with the same architecture and training; empty if there is none.
         training: how it was made (recipe, epochs, data, seed), free-form.
         test: clean accuracy as it was shipped: correct, total, source and fingerprint of the images.

@@ -1,6 +1,7 @@
 """From a loaded model to one under test: on its device, tried on images, in the forms that verdicts and attacks use."""
 
 import math
+from dataclasses import replace
 
 import torch
 
@@ -61,10 +62,12 @@ def prepare(
     model = Blocked(loaded.module.to(device).float().requires_grad_(False), sizes)
     x = to_pixels(data.images[:PROBE], device)
     logits = _tried(model, x, loaded.card.name, len(data.classes))
-    identity = f"{fingerprint(loaded.module, logits)}:{precision}" + ("" if early_stopping else ":all-steps")
+    identity = fingerprint(loaded.module, logits)
+    card = loaded.card if loaded.card.test else replace(loaded.card, sha256=identity)
+    settings = f":{precision}" + ("" if early_stopping else ":all-steps")
     exact = _folded(model, x, sizes or BLOCKS)
     fast = _with_gradients(exact, x, precision)
-    return ModelUnderTest(loaded.card, model, exact, fast, early_stopping, loaded.stored, identity)
+    return ModelUnderTest(card, model, exact, fast, early_stopping, loaded.stored, identity + settings)
 
 
 def _tried(model: Blocked, x: torch.Tensor, name: str, classes: int) -> torch.Tensor:

@@ -9,7 +9,7 @@ from robench.data.base import Dataset
 from robench.engine.model import ModelUnderTest
 from robench.engine.prepare import is_large
 from robench.engine.task import Task
-from robench.measure.key import measurement_key
+from robench.measure.key import measurement_key, plugin_code
 
 BATCH, LARGE_BATCH = 1024, 128
 """Images held at once: 12 MB of CIFAR-10's, or 77 MB of 224x224 pixels, beside which activations are small."""
@@ -36,19 +36,11 @@ def plan(
         calibration: training images, for conditions that need them.
     """
     size = batch_size or (LARGE_BATCH if is_large(data) else BATCH)
-    everyone = tuple(models)
-    tasks = [
-        Task(
-            model,
-            data,
-            condition,
-            draw,
-            suite.seed,
-            size,
-            calibration if kind_of(condition).calibrates(condition) else None,
-        )
-        for condition in suite.conditions
-        for draw in range(condition.draws)
-        for model in everyone
-    ]
-    return tuple(Planned(task, measurement_key(task)) for task in tasks)
+    everyone, found = tuple(models), list[Planned]()
+    for condition in suite.conditions:
+        code, training = plugin_code(condition), calibration if kind_of(condition).calibrates(condition) else None
+        for draw in range(condition.draws):
+            for model in everyone:
+                task = Task(model, data, condition, draw, suite.seed, size, training)
+                found.append(Planned(task, measurement_key(task, code)))
+    return tuple(found)

@@ -1,0 +1,96 @@
+"""What changes a digest of code, and what does not."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from robench.core.source import code_digest
+
+PLUGIN = '''
+"""A plug-in."""
+import numpy as np
+from helper import double
+
+STRENGTH = 1.0
+TABLE = {"a": [1, 2]}
+WEIGHTS = np.ones(3)
+
+def other(x):
+    return x in {1, 2}
+
+class Model:
+    """A model."""
+    factor = 2
+
+    def forward(self, x):
+        return double(x) * STRENGTH
+
+def noise(x, *, scale=1):
+    """Adds."""
+    return other(x + STRENGTH * scale)
+'''
+
+
+@pytest.fixture
+def digests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def load(name: str, text: str) -> ModuleType:
+        path = tmp_path / f"{name}.py"
+        path.write_text(text)
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(__import__("sys").modules, name, module)
+        spec.loader.exec_module(module)  # type: ignore[union-attr]
+        return module
+
+    def of(text: str = PLUGIN, helper: str = "def double(x):\n    return 2 * x\n") -> tuple[str, str]:
+        load("helper", helper)
+        module = load("plugin", text)
+        return code_digest(module.noise), code_digest(module.Model)
+
+    return of
+
+
+def test_equal_code_has_equal_digests_whatever_its_comments(digests) -> None:
+    first = digests()
+    assert first == digests()
+    assert first == digests(PLUGIN.replace("STRENGTH = 1.0", "STRENGTH = 1.0  # of the noise"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("STRENGTH = 1.0", "STRENGTH = 10.0"),
+        ("x + STRENGTH", "x - STRENGTH"),
+        ("scale=1", "scale=2"),
+        ("{1, 2}", "{1, 3}"),
+        ("[1, 2]", "[1, 3]"),
+        ("np.ones(3)", "np.zeros(3)"),
+        ("factor = 2", "factor = 3"),
+        ("double(x) *", "1000 * double(x) *"),
+    ],
+)
+def test_any_change_of_the_module_changes_both(digests, old: str, new: str) -> None:
+    before, after = digests(), digests(PLUGIN.replace(old, new))
+    assert before[0] != after[0]
+    assert before[1] != after[1]
+
+
+def test_a_helper_of_the_users_counts(digests) -> None:
+    assert digests() != digests(helper="def double(x):\n    return 3 * x\n")
+
+
+def test_a_closure_counts() -> None:
+    def make(factor: int):
+        return lambda x: factor * x
+
+    assert code_digest(make(1)) == code_digest(make(1))
+    assert code_digest(make(1)) != code_digest(make(1000))
+
+
+def test_what_has_no_code_is_no_error() -> None:
+    assert code_digest(print, len, object()) == code_digest(print)
