@@ -154,8 +154,8 @@ class Suite:
     """A versioned, ordered set of conditions with the number of images and the seed.
 
     Attributes:
-        part: how it differs from the suite of that name and version, such as ``seed=1&conditions=attack/*``; empty for
-            the whole suite.
+        part: what was changed or left out of the suite of that name and version, such as
+            ``seed=1&conditions=attack/*``; empty for the whole suite.
     """
 
     name: str
@@ -170,8 +170,8 @@ class Suite:
         return self if seed == self.seed else replace(self._but("seed", seed), seed=seed)
 
     def with_images(self, n: int, available: int) -> "Suite":
-        """The suite on the first ``n`` images instead of its own number, or of all ``available`` where that is more."""
-        return self if n == min(self.n_images, available) else self._but("n_images", n)
+        """The suite on the first ``n`` of the ``available`` images; fewer than its own number are a part of it."""
+        return self._but("n_images", n) if n < min(self.n_images, available) else self
 
     def select(self, pattern: str) -> "Suite":
         """The suite with only the conditions that match."""

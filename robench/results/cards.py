@@ -21,10 +21,12 @@ OUTCOMES = ("top1", "top5", "rounded")
 def card_path(card: ResultCard, folder: Path) -> Path:
     """``<model>.<dataset>.<suite>.json`` in ``folder``; signs that do not belong into a file name become ``_``.
 
-    What that name does not say stands before ``.json`` as a short digest: a part of a suite, or other images than its
-    own (``Suite.part``), and the weights of a model that has no folder of its own in a zoo.
+    Another number of images than the suite's stands behind its name (``.n1017``). What that does not say stands before
+    ``.json`` as a short digest: a part of a suite, and the weights of a model that has no folder of its own in a zoo.
     """
-    parts = (card.model.name, card.data.name, card.suite.name)
+    parts = [card.model.name, card.data.name, card.suite.name]
+    if card.data.n != card.suite.n_images:
+        parts.append(f"n{card.data.n}")
     names = [re.sub(r"[^\w.-]+", "_", part) for part in parts]
     untold = [card.suite.part] if card.suite.part else []
     if not card.model.test or names[0] != card.model.name:

@@ -21,7 +21,7 @@ Each cell is top-1 accuracy in percent on the first line, with its 95% interval 
 over images for the mean of five severities; two-way bootstrap over draws and images for random weight distortions).
 Below it stands the difference to the full-precision twin in points, paired by image and draw, with its 95% interval.
 Size and bits per weight are those of the whole file, with scales, batch norm and the two full-precision layers.
-`n/a`: the distortion is the identity on this model's weights. `—`: not measured. `*`: flagged, see below the tables.
+`n/a`: applied, and seen to change no weight of this model. `—`: not measured. `*`: flagged, see below the tables.
 """
 
 

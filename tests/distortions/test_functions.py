@@ -33,9 +33,15 @@ def test_ternary_is_twn() -> None:
 
 @pytest.mark.parametrize("name", ["sign", "round", "ternary", "power"])
 @pytest.mark.parametrize("codes", [[[-1, 1], [1, -1]], [[-1, 0], [0, 1]]])
-def test_projections_are_the_identity_on_low_bit_weights(name: str, codes: list) -> None:
+def test_projections_are_the_identity_on_codes_with_one_symmetric_scale(name: str, codes: list) -> None:
     weight = 0.3 * np.array(codes, np.float32)
     np.testing.assert_allclose(distort(name, 0.5, weight), weight, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["sign", "round", "ternary", "power"])
+def test_projections_change_codes_whose_scales_differ(name: str) -> None:
+    weight = np.array([[0.1, -0.1], [1.0, -1.0]], np.float32)
+    assert not np.allclose(distort(name, 0.5, weight), weight)
 
 
 @pytest.mark.parametrize("name", ["sign", "round", "ternary", "power"])

@@ -43,10 +43,10 @@ SAMPLE = {
     ],
 }
 DIGESTS: dict[str, dict[int, str]] = {
-    "clean": {5: "708dcfd7e98dbced"},
-    "corruption": {5: "3429f4437591b80d"},
-    "attack": {7: "73847a9abaa6fef0"},
-    "distortion": {6: ""},
+    "clean": {5: "73847a9abaa6fef0"},
+    "corruption": {5: "708dcfd7e98dbced"},
+    "attack": {7: "b109f0fa4d270eac"},
+    "distortion": {6: "c1138676106a8966"},
 }
 """Kind -> its protocol -> digest of the sample's published outcomes."""
 
