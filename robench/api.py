@@ -45,8 +45,8 @@ def evaluate(model: Model, dataset: str = "auto", suite: str = "robench-v1", **s
             is left as it is, in its mode; a copy in eval mode is measured.
         dataset: auto, cifar10, digits, ``npz:PATH`` or ``imagefolder:PATH``.
         suite: a suite's name, or a TOML file.
-        **settings: further fields of ``robench.measure.run.Request``: twin, conditions, n_images, seed, batch_size,
-            data_dir, checkpoint, device, gradients, early_stopping, store.
+        **settings: further fields of ``robench.measure.run.Request``: twin, quantize, conditions, n_images, seed,
+            batch_size, data_dir, checkpoint, device, gradients, early_stopping, store.
 
     Returns:
         The model's result card; ``card.twin_card`` is that of its twin, or None.

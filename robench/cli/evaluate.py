@@ -25,6 +25,10 @@ def evaluate(
     data_dir: DataDir = None,
     checkpoint: Annotated[Path | None, typer.Option(help="Weights for a timm model or a factory's.")] = None,
     twin: Annotated[str, typer.Option(help="A model to compare with, or none; the card's own by default.")] = "auto",
+    quantize: Annotated[
+        str,
+        typer.Option(help="Quantize the models after training (int8, int4, w8a8, twn, bwn, ...), each its own twin."),
+    ] = "",
     conditions: Annotated[str, typer.Option(help="Only these, such as 'attack/*' or '*/gaussian'.")] = "*",
     n_images: Annotated[int | None, typer.Option(help="The first N images; the suite's number by default.")] = None,
     batch_size: Annotated[
@@ -60,6 +64,7 @@ def evaluate(
         dataset=dataset,
         suite=suite,
         twin=twin,
+        quantize=quantize,
         conditions=conditions,
         n_images=n_images,
         seed=seed,

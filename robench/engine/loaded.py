@@ -10,6 +10,7 @@ from robench.core.errors import RobenchError
 from robench.core.types import ModelCard
 from robench.engine.identity import parameters_sha256
 from robench.engine.layers import count_weights, weights
+from robench.quantizers.files import ActivationCode
 from robench.quantizers.stored import StoredWeight, stored_float
 
 
@@ -21,11 +22,13 @@ class LoadedModel:
         card: what is known of it.
         module: float32 pixels in [0, 1], [N, C, H, W] -> logits; in eval mode, and nobody else's.
         stored: how each of its weights is stored, by state-dict name.
+        activations: how the inputs of its layers are quantized, by layer name; empty where they are not.
     """
 
     card: ModelCard
     module: nn.Module
     stored: Mapping[str, StoredWeight] = field(default_factory=dict)
+    activations: Mapping[str, ActivationCode] = field(default_factory=dict)
 
 
 def in_floats(module: nn.Module, coded: Mapping[str, StoredWeight]) -> dict[str, StoredWeight]:

@@ -18,6 +18,7 @@ from robench.engine.loaded import LoadedModel, from_module
 from robench.engine.model import ModelUnderTest
 from robench.engine.precision import without_tf32
 from robench.engine.prepare import choose_device, prepare
+from robench.engine.quantize import needs_images, quantized
 from robench.engine.task import Task
 from robench.measure.environment import provenance
 from robench.measure.measure import measure
@@ -25,7 +26,7 @@ from robench.measure.plan import Planned, plan
 from robench.measure.store import Store
 
 CALIBRATION = 500
-"""Training images on which batch norm is recalibrated: its statistics are then known to a few percent."""
+"""Training images on which batch norm and activations are calibrated: statistics are then known to a few percent."""
 
 Model = str | nn.Module | LoadedModel
 
@@ -39,6 +40,8 @@ class Request:
         dataset: auto, cifar10, digits, ``npz:PATH`` or ``imagefolder:PATH``.
         suite: a suite's name, or a TOML file.
         twin: a model to compare with, or "none"; "auto" is the model card's own.
+        quantize: a quantizer, such as "int8": the models are measured quantized after training, each against itself;
+            empty for the models as they are.
         conditions: a pattern such as ``attack/*``.
         n_images: the first so many images.
         seed: of all random numbers.
@@ -55,6 +58,7 @@ class Request:
     dataset: str = "auto"
     suite: str = "robench-v1"
     twin: str = "auto"
+    quantize: str = ""
     conditions: str = "*"
     n_images: int | None = None
     seed: int | None = None
@@ -139,6 +143,8 @@ def open_run(request: Request, notify: Callable[[str], None] = lambda notice: No
     Raises:
         RobenchError: anything that the request names cannot be had, or does not fit.
     """
+    if request.quantize and request.twin != "auto":
+        raise RobenchError("--quantize compares each model with itself; leave --twin out.")
     suite = _chosen_suite(request)
     data, notice = choose(request.dataset, _common_datasets(request.models), request.data_dir)
     if notice:
@@ -148,7 +154,11 @@ def open_run(request: Request, notify: Callable[[str], None] = lambda notice: No
     calibration = _calibration(request, suite, data)
     data = data.first(n_images)
     loaded = [_load(model, data, request.checkpoint) for model in dict.fromkeys(request.models)]
-    pairs = _pairs(loaded, data, request.twin)
+    if request.quantize:
+        pairs = {quantized(model, request.quantize, calibration): model for model in loaded}
+        loaded = list(pairs)
+    else:
+        pairs = _pairs(loaded, data, request.twin)
     everyone = dict.fromkeys([*loaded, *pairs.values()])
     device = choose_device(request.device)
     with without_tf32():
@@ -184,7 +194,8 @@ def _common_datasets(models: Iterable[Model]) -> set[str]:
 
 
 def _calibration(request: Request, suite: Suite, data: Dataset) -> Dataset | None:
-    if not any(kind_of(condition).calibrates(condition) for condition in suite.conditions):
+    conditions = any(kind_of(condition).calibrates(condition) for condition in suite.conditions)
+    if not conditions and not (request.quantize and needs_images(request.quantize)):
         return None
     spec = data.name if request.dataset == "auto" else request.dataset
     training = load_data(spec, "train", request.data_dir)

@@ -21,12 +21,16 @@ class Quantizer(nn.Module, ABC):
 
     Attributes:
         bits: of one stored weight.
+        layers: whose weights it is meant for: "inner" leaves the first and the last layer in full precision.
+        activation_bits: of the inputs of these layers, where the rule quantizes them as well; 0 where it does not.
         active: while False, the layer computes with its latent weight as it is.
         bound: the latent weight is clipped to [-bound, bound] after each step; 0 leaves it free.
         bounds_early: whether it is clipped while the rule is not active, too.
     """
 
     bits: ClassVar[int]
+    layers: ClassVar[str] = "inner"
+    activation_bits: ClassVar[int] = 0
 
     def __init__(self, weight: torch.Tensor) -> None:
         super().__init__()

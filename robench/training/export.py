@@ -13,6 +13,7 @@ from robench.data.base import Dataset
 from robench.data.load import load as load_data
 from robench.engine.recalibration import recalibrate
 from robench.quantizers.attach import deploy
+from robench.quantizers.files import StoredModel
 from robench.training.recipe import Recipe
 from robench.training.trainer import BRANCH, Trainer
 from robench.zoo import add
@@ -88,8 +89,10 @@ def export(trainer: Trainer, folder: Path, data_dir: Path | None = None) -> Mode
     return add.export(
         folder,
         card,
-        {f"network.{name}": tensor for name, tensor in floats.items()},
-        {f"network.{name}": stored for name, stored in codes.items()},
+        StoredModel(
+            {f"network.{name}": tensor for name, tensor in floats.items()},
+            {f"network.{name}": stored for name, stored in codes.items()},
+        ),
         load_data(recipe.dataset, "test", data_dir),
     )
 

@@ -21,6 +21,8 @@ class Recipe:
         dataset: its training split is used, but for the images that are held out.
         architecture, quantizer: names in their registries; the first and last layer stay full precision.
         options: keyword arguments of the architecture, such as ``width``.
+        start: a model of the zoo for the same data set, whose weights and batch-norm statistics training starts from;
+            empty for random weights.
         epochs, batch_size, learning_rate, weight_decay, momentum: of the optimizer; the learning rate is the peak of
             one cycle.
         optimizer: timm's name; "sgd" is SGD with Nesterov momentum.
@@ -53,6 +55,7 @@ class Recipe:
     mean: list[float]
     std: list[float]
     options: dict[str, float] = field(default_factory=dict)
+    start: str = ""
     batch_size: int = 256
     optimizer: str = "sgd"
     weight_decay: float = 5e-4

@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import AveragedModel
 
+from robench import zoo
 from robench.architectures import ARCHITECTURES
 from robench.core.errors import RobenchError
 from robench.data.base import Dataset
@@ -21,11 +22,13 @@ from robench.engine.classifier import Classifier
 from robench.engine.layers import inner_layers
 from robench.engine.precision import choose_precision
 from robench.engine.verdict import count_correct
+from robench.quantizers import QUANTIZERS
 from robench.quantizers.attach import after_step, attach, restart, set_active, weights_in_use
 from robench.training import adversarial
 from robench.training.augment import augment
 from robench.training.optimizer import computing_in, optimizer_and_schedule
 from robench.training.recipe import Recipe
+from robench.zoo.external import load_state
 
 CHECKED = 256
 BRANCH = "full_precision.pt"
@@ -56,9 +59,16 @@ class Epoch:
 
 
 def build(recipe: Recipe, num_classes: int) -> Classifier:
-    """The recipe's untrained network, with its quantizer attached and its normalisation inside."""
+    """The recipe's network before its first epoch, with its quantizer attached and its normalisation inside."""
+    if QUANTIZERS[recipe.quantizer].activation_bits:
+        raise RobenchError(
+            f"{recipe.quantizer} is for quantization after training: robench evaluate --quantize {recipe.quantizer}."
+        )
     torch.manual_seed(recipe.seed)
     model = plain_network(recipe, num_classes)
+    if recipe.start:
+        started = zoo.load(recipe.start, recipe.dataset, num_classes)
+        load_state(model, started.module.state_dict(), recipe.start)
     attach(inner_layers(model), recipe.quantizer, recipe.clip)
     return model
 

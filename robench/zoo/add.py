@@ -1,7 +1,6 @@
 """From a trained network, or a checkpoint, to a folder of the zoo."""
 
 import shutil
-from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,30 +17,28 @@ from robench.engine.blocked import Blocked
 from robench.engine.layers import count_weights, inner_weights
 from robench.engine.verdict import count_correct, near_chance
 from robench.quantizers import QUANTIZERS, files
-from robench.quantizers.stored import StoredWeight
+from robench.quantizers.files import StoredModel
 from robench.zoo.external import read_checkpoint
 from robench.zoo.load import CODE, build, load_folder, sha256
 
 
-def export(
-    folder: Path, card: ModelCard, floats: Mapping[str, torch.Tensor], codes: Mapping[str, StoredWeight], test: Dataset
-) -> ModelCard:
+def export(folder: Path, card: ModelCard, stored: StoredModel, test: Dataset) -> ModelCard:
     """Write weights.safetensors and card.toml, load them again, and measure clean accuracy.
 
     Args:
         folder: where they go.
         card: what is known; sizes, checksum and accuracy are filled in.
-        floats, codes: all tensors of the model, by state-dict name.
+        stored: all tensors of the model.
         test: the images on which clean accuracy is measured.
 
     Returns:
         The card that was written.
     """
     path = folder / "weights.safetensors"
-    files.save(path, floats, codes)
+    files.save(path, stored)
     module = build(card, folder)
     card = card.with_size(count_weights(module), path.stat().st_size)
-    card = replace(card, bits=max((stored.bits for stored in codes.values()), default=32), sha256=sha256(path))
+    card = replace(card, bits=max((weight.bits for weight in stored.codes.values()), default=32), sha256=sha256(path))
     write_card(card, folder)
     correct = count_correct(Blocked(load_folder(folder).module), test)
     score = {"correct": correct, "total": len(test), "source": test.source, "fingerprint": test.fingerprint}
@@ -89,7 +86,7 @@ def add(
         card = replace(card, num_classes=len(test.classes))
         module = build(card, draft)
         module.load_state_dict(matched(module, read_checkpoint(checkpoint), str(checkpoint)))
-        card = export(draft, card, *split(module, card.quantizer), test)
+        card = export(draft, card, split(module, card.quantizer), test)
         if near_chance(card.test["correct"], len(test), len(test.classes)):
             raise RobenchError(
                 f"{score(card)} is near chance: check the normalisation (--mean, --std), the order of the labels and "
@@ -125,8 +122,8 @@ def matched(module: nn.Module, state: dict[str, torch.Tensor], source: str) -> d
     return wanted | {own: state[name] for own, name in zip(ours, theirs, strict=True)}
 
 
-def split(module: nn.Module, quantizer: str) -> tuple[dict[str, torch.Tensor], dict[str, StoredWeight]]:
-    """A model's tensors as (floats, coded weights).
+def split(module: nn.Module, quantizer: str) -> StoredModel:
+    """A model's tensors as they are stored.
 
     Inner weights that hold binary or ternary values are stored as such; others go through the quantizer, where one of
     that name is registered.
@@ -140,4 +137,4 @@ def split(module: nn.Module, quantizer: str) -> tuple[dict[str, torch.Tensor], d
         if stored is not None and stored.is_coded:
             codes[name] = stored
             del floats[name]
-    return floats, codes
+    return StoredModel(floats, codes)

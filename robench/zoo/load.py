@@ -2,22 +2,20 @@
 
 import hashlib
 import tomllib
-from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from robench.architectures import ARCHITECTURES
 from robench.core.errors import RobenchError
 from robench.core.registry import did_you_mean
 from robench.core.types import ModelCard
+from robench.engine.activations import quantize_inputs
 from robench.engine.classifier import Classifier
 from robench.engine.loaded import LoadedModel, from_module, in_floats
 from robench.quantizers import files
-from robench.quantizers.stored import StoredWeight
 from robench.zoo import hub
 from robench.zoo.external import create_timm, load_factory, load_state, load_timm
 
@@ -76,15 +74,11 @@ def load_folder(folder: Path) -> LoadedModel:
     path = folder / "weights.safetensors"
     if sha256(path) != card.sha256:
         raise RobenchError(f"the weights file {path} is damaged: its sha256 is not the card's; fetch it again.")
-    floats, codes = files.load(path)
+    stored = files.load(path)
     module = build(card, folder)
-    fill(module, floats, codes, str(path))
-    return LoadedModel(card, module.eval(), in_floats(module, codes))
-
-
-def fill(module: nn.Module, floats: Mapping[str, torch.Tensor], codes: Mapping[str, StoredWeight], source: str) -> None:
-    """Give a module the weights of a file; every name and shape must fit, else RobenchError."""
-    load_state(module, dict(floats) | {name: stored.weight() for name, stored in codes.items()}, source)
+    load_state(module, dict(stored.floats) | {name: w.weight() for name, w in stored.codes.items()}, str(path))
+    quantize_inputs(module, stored.activations)
+    return LoadedModel(card, module.eval(), in_floats(module, stored.codes), stored.activations)
 
 
 def build(card: ModelCard, folder: Path) -> nn.Module:
