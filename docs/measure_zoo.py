@@ -13,6 +13,7 @@ import torch
 from robench import zoo
 from robench.data.base import Dataset
 from robench.data.load import load
+from robench.engine.loaded import LoadedModel
 from robench.engine.prepare import prepare
 from robench.engine.verdict import judge, to_pixels
 from robench.results.stats import Estimate, paired_difference, wilson
@@ -28,7 +29,7 @@ Wald's for differences). How they were trained: [training.md](training.md).
 """
 
 
-def top1(loaded: zoo.LoadedModel, data: Dataset) -> np.ndarray:
+def top1(loaded: LoadedModel, data: Dataset) -> np.ndarray:
     """Which images the model gets right, by its float32 forward pass."""
     model = prepare(loaded, data, CPU).exact
     labels = torch.from_numpy(data.labels)
@@ -47,7 +48,10 @@ def table(data: Dataset) -> str:
     for name, hits in right.items():
         card = models[name].card
         training = card.training
-        cells = [name, card.quantizer, training["epochs"], training["full_precision"] if card.quantizer != "fp" else ""]
+        epochs = training.get("epochs", "after training")
+        if training.get("start"):
+            epochs = f"{epochs} from {training['start']}"
+        cells = [name, card.quantizer, epochs, training.get("full_precision", "") if card.quantizer != "fp" else ""]
         cells += [f"{int(hits.sum())}: {_percent(wilson(int(hits.sum()), len(hits)))}"]
         cells += [_percent(paired_difference(hits, right[card.twin]), "+") if card.twin else "", card.twin]
         lines.append("| " + " | ".join(map(str, cells)) + " |")

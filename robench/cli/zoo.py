@@ -1,4 +1,4 @@
-"""robench zoo add, robench zoo verify."""
+"""robench zoo add, robench zoo quantize, robench zoo verify."""
 
 from functools import partial
 from pathlib import Path
@@ -63,6 +63,26 @@ def add(
     results.print(
         f"Commit {folder}, and publish it: robench evaluate --model {dataset}/{name} --publish", soft_wrap=True
     )
+
+
+@zoo_command
+def quantize(
+    model: Annotated[str, typer.Argument(help="A model of the zoo, such as cifar10/fp_resnet20.")],
+    quantizer: Annotated[str, typer.Argument(help="Such as int8 or w8a8; robench list quantizers has them all.")],
+    name: Annotated[str, typer.Option(help="The new model's name; the old one's with the quantizer by default.")] = "",
+    zoo: Annotated[Path, typer.Option(help="The folder of the zoo.")] = ZOO,
+    data_dir: DataDir = None,
+) -> None:
+    """Make a folder of the zoo from a model of the zoo, quantized after training."""
+    from robench import zoo as shipped
+    from robench.zoo import add as adding
+
+    dataset, _, short = model.rpartition("/")
+    loaded = shipped.load(model, dataset or "cifar10", 10)
+    folder = zoo / loaded.card.dataset / (name or f"{short}_{quantizer}")
+    card = adding.add_quantized(loaded, quantizer, folder, data_dir)
+    results.print(f"{card.name}: {adding.score(card)}; {card.bits} bit, {card.bits_per_weight} bits per weight in all")
+    results.print(f"Commit {folder}, and publish it: robench evaluate --model {folder} --publish", soft_wrap=True)
 
 
 @zoo_command

@@ -15,11 +15,17 @@ from robench.data.base import Dataset
 from robench.data.load import load as load_data
 from robench.engine.blocked import Blocked
 from robench.engine.layers import count_weights, inner_weights
+from robench.engine.loaded import LoadedModel
+from robench.engine.quantize import needs_images, quantized
 from robench.engine.verdict import count_correct, near_chance
 from robench.quantizers import QUANTIZERS, files
 from robench.quantizers.files import StoredModel
 from robench.zoo.external import read_checkpoint
 from robench.zoo.load import CODE, build, load_folder, sha256
+
+CALIBRATION = 500
+"""Training images on which activations are calibrated."""
+PAPER = "Krishnamoorthi 2018, arXiv:1806.08342"
 
 
 def export(folder: Path, card: ModelCard, stored: StoredModel, test: Dataset) -> ModelCard:
@@ -92,6 +98,36 @@ def add(
                 f"{score(card)} is near chance: check the normalisation (--mean, --std), the order of the labels and "
                 "the architecture's options."
             )
+        draft.rename(folder)
+    return card
+
+
+def add_quantized(model: LoadedModel, quantizer: str, folder: Path, data_dir: Path | None = None) -> ModelCard:
+    """Make a folder of the zoo from a model of the zoo, quantized after training.
+
+    Args:
+        model: of the zoo; it becomes the twin.
+        quantizer: a registered name.
+        folder: must not be there yet; its name is the new model's.
+        data_dir: where the data are.
+
+    Raises:
+        RobenchError: the folder is there, the data are not, or the quantizer does not fit.
+    """
+    if folder.exists():
+        raise RobenchError(f"{folder} is there already; choose another name, or delete it first.")
+    dataset = model.card.dataset
+    test = load_data(dataset, "test", data_dir)
+    training = load_data(dataset, "train", data_dir) if needs_images(quantizer) else None
+    result = quantized(model, quantizer, training.first(min(CALIBRATION, len(training))) if training else None)
+    codes = {name: stored for name, stored in result.stored.items() if stored.is_coded}
+    floats = {n: t.contiguous() for n, t in result.module.state_dict().items() if n not in codes}
+    card = replace(result.card, name=folder.name, paper=PAPER)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder.parent) as place:
+        draft = Path(place) / "model"
+        draft.mkdir()
+        card = export(draft, card, StoredModel(floats, codes, result.activations), test)
         draft.rename(folder)
     return card
 
