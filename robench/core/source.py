@@ -46,7 +46,7 @@ def _data(thing: Any, seen: dict[int, object]) -> Iterator[str]:
         yield f"set {sorted(map(repr, thing))}"
     elif hasattr(thing, "__wrapped__"):
         yield from _parts(thing.__wrapped__, seen)
-    elif hasattr(thing, "__array__"):
+    elif _is_array(thing):
         array = np.asarray(thing)
         yield f"array {array.dtype} {array.shape} {array.tobytes().hex()}"
 
@@ -109,7 +109,14 @@ def _is_plain(value: object) -> bool:
         return all(map(_is_plain, value))
     if isinstance(value, dict):
         return all(map(_is_plain, value.values()))
-    return isinstance(value, PLAIN) or (hasattr(value, "__array__") and not inspect.isclass(value))
+    return isinstance(value, PLAIN) or _is_array(value)
+
+
+def _is_array(value: object) -> bool:
+    """Whether it is a NumPy array, or a tensor of torch's, which this module does not import."""
+    return isinstance(value, np.ndarray) or (
+        type(value).__module__.partition(".")[0] == "torch" and hasattr(value, "numpy")
+    )
 
 
 def _is_local(thing: object) -> bool:

@@ -6,7 +6,10 @@ from types import ModuleType
 
 import pytest
 
+from robench.attacks import ATTACKS
 from robench.core.source import code_digest
+from robench.corruptions import CORRUPTIONS
+from robench.distortions import DISTORTIONS
 
 PLUGIN = '''
 """A plug-in."""
@@ -94,3 +97,10 @@ def test_a_closure_counts() -> None:
 
 def test_what_has_no_code_is_no_error() -> None:
     assert code_digest(print, len, object()) == code_digest(print)
+
+
+def test_every_registered_function_has_a_digest() -> None:
+    functions = [CORRUPTIONS[name].function for name in CORRUPTIONS] + [ATTACKS[name].function for name in ATTACKS]
+    functions += [DISTORTIONS[name].function for name in DISTORTIONS]
+    digests = [code_digest(function) for function in functions]
+    assert digests == [code_digest(function) for function in functions]

@@ -8,6 +8,7 @@ from safetensors.torch import save_file
 from robench import zoo
 from robench.core.errors import RobenchError
 from robench.quantizers import files
+from robench.quantizers.files import ActivationCode, StoredModel
 from robench.quantizers.stored import StoredWeight, coded
 
 
@@ -16,9 +17,15 @@ def test_file_round_trip(tmp_path: Path) -> None:
     zero = torch.tensor([[3, 4]], dtype=torch.int16)
     int5 = StoredWeight(torch.tensor([[-16, 15], [0, 7]], dtype=torch.int8), "offset_binary", 5, torch.ones(1, 2), zero)
     floats = {"fc.bias": torch.randn(3), "half.weight": torch.randn(2, 2).to(torch.bfloat16)}
-    files.save(tmp_path / "w.safetensors", floats, {"conv.weight": ternary, "fc.weight": int5})
-    read_floats, read_codes = files.load(tmp_path / "w.safetensors")
-    assert all(torch.equal(read_floats[name], tensor) for name, tensor in floats.items())
+    activations = {"fc": ActivationCode(0.1, 7, 8)}
+    saved = StoredModel(floats, {"conv.weight": ternary, "fc.weight": int5}, activations)
+    files.save(tmp_path / "w.safetensors", saved)
+    read = files.load(tmp_path / "w.safetensors")
+    assert set(read.floats) == set(floats)
+    assert all(torch.equal(read.floats[name], tensor) for name, tensor in floats.items())
+    assert read.activations["fc"].scale == pytest.approx(0.1)
+    assert (read.activations["fc"].zero_point, read.activations["fc"].bits) == (7, 8)
+    read_codes = read.codes
     for name, stored in (("conv.weight", ternary), ("fc.weight", int5)):
         assert torch.equal(read_codes[name].values, stored.values)
         assert torch.equal(read_codes[name].weight(), stored.weight())
@@ -30,7 +37,7 @@ def test_files_from_before_encodings_were_named_are_read(tmp_path: Path) -> None
     layout = {"w": {"bits": 2, "shape": [1, 3]}}
     tensors = {"w.codes": ternary.pack(), "w.scale": torch.tensor([[0.25]])}
     save_file(tensors, tmp_path / "old.safetensors", metadata={"lowbit": json.dumps(layout)})
-    _, codes = files.load(tmp_path / "old.safetensors")
+    codes = files.load(tmp_path / "old.safetensors").codes
     assert codes["w"].encoding == "ternary"
     assert torch.equal(codes["w"].values, ternary.values)
 
@@ -67,7 +74,7 @@ def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
 
 def test_a_file_cut_short_is_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
-    files.save(path, {"a": torch.zeros(100)}, {})
+    files.save(path, StoredModel({"a": torch.zeros(100)}, {}))
     path.write_bytes(path.read_bytes()[:-50])
     with pytest.raises(RobenchError, match="cannot be read"):
         files.load(path)
