@@ -46,7 +46,7 @@ def _read_batch(path: Path) -> tuple[Images, Labels]:
         with path.open("rb") as file:
             batch = _PlainUnpickler(file, encoding="bytes").load()
         return batch[b"data"].reshape(-1, 3, 32, 32), np.asarray(batch[b"labels"], np.int64)
-    except (pickle.UnpicklingError, EOFError, KeyError, ValueError, AttributeError) as error:
+    except (pickle.UnpicklingError, EOFError, KeyError, ValueError, AttributeError, TypeError) as error:
         raise RobenchError(f"{path} is not an official CIFAR-10 batch ({error}); download it again.") from error
 
 

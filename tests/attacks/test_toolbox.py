@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from robench.attacks import Budget, ImageStreams
+from robench.attacks import ATTACKS, Budget, ImageStreams
+from robench.attacks.apply import perturb
 from robench.attacks.toolbox import BestSoFar, cascade, exact_margin, fooled, recheck_in_float32, undecided
+from robench.core.types import Condition
 from robench.engine.blocked import Blocked
 
 
@@ -92,3 +94,39 @@ def test_a_careful_attack_repeats_what_is_undecided_exactly_and_keeps_the_better
     assert len(asked) == 2
     attack(Blocked(Logits(), (8,)), x, y, budget, streams, gain=0.0)
     assert len(asked) == 3
+
+
+LENIENT = {
+    "pgd": {"steps": 3},
+    "apgd": {"steps": 5},
+    "apgd_targeted": {"steps": 5},
+    "bim": {"steps": 40, "std": "1 1 1"},
+}
+
+
+class Linear(torch.nn.Module):
+    """Four logits, of which the second grows with the image and is off by ``error``."""
+
+    def __init__(self, error: float = 0.0, slack: float = 0.0) -> None:
+        super().__init__()
+        self.error, self.slack = error, slack
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        score = x.mean((1, 2, 3))
+        return torch.stack([0 * score + 1, score + 0.5 + self.error, 0 * score - 1, 0 * score - 2], 1)
+
+
+@pytest.mark.parametrize("name", LENIENT)
+def test_every_iterated_attack_rechecks_what_low_precision_took_for_fooled(name: str) -> None:
+    """The low-precision copy is wrong at the clean image already, where an attack stops at once."""
+    exact = Blocked(Linear(), (8,))
+    hasty = Blocked(Linear(error=0.5, slack=0.01), (8,), exact=exact)
+    x, y = images(0.3), torch.zeros(1, dtype=torch.long)
+    condition = Condition("attack", name, 0.3, tuple(sorted(LENIENT[name].items())))
+    assert fooled(exact, perturb(hasty, x, y, condition, seed=0), y).all()
+
+
+def test_every_gradient_attack_is_known_to_the_test_above() -> None:
+    own = {name for name in ATTACKS if ATTACKS[name].traits.gradient and not ATTACKS[name].traits.bare}
+    rechecked_by_parts = {"pgd_worst", "robench_aa"}
+    assert own - rechecked_by_parts == {*LENIENT, "fgsm"}  # fgsm asks the exact form for its one gradient

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from robench.core.errors import RobenchError
+import robench
+from robench.core.errors import NotHereError, RobenchError
 from robench.data import cifar10 as cifar10_module
 from robench.data.base import Dataset
+from robench.data.choose import choose
 from robench.data.load import load
 
 X = np.random.default_rng(0).integers(0, 256, (12, 32, 32, 3), np.uint8)
@@ -210,3 +212,35 @@ def test_a_path_that_is_not_there_is_one_sentence(spec: str) -> None:
 def test_an_unknown_data_set_answers_with_the_nearest() -> None:
     with pytest.raises(RobenchError, match="did you mean cifar10"):
         load("cifar100")
+
+
+@pytest.fixture
+def damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "cifar10_test_exact.npz").write_bytes(b"not an archive")
+    monkeypatch.setenv("ROBENCH_DATA", str(tmp_path))
+    return tmp_path
+
+
+def test_damaged_data_is_no_reason_to_take_other_data(damaged: Path) -> None:
+    with pytest.raises(RobenchError, match="cannot be read as") as caught:
+        choose("auto", {"cifar10", "digits"}, None)
+    assert not isinstance(caught.value, NotHereError)
+    with pytest.raises(RobenchError, match="cannot be read as"):
+        robench.evaluate("twn_resnet20", suite="quick")
+
+
+def test_a_cifar_batch_that_is_none_is_damaged_not_missing(tmp_path: Path) -> None:
+    (tmp_path / "test_batch").write_bytes(b"\x80\x04N.")
+    with pytest.raises(RobenchError, match="is not an official CIFAR-10 batch") as caught:
+        load("cifar10", data_dir=tmp_path)
+    assert not isinstance(caught.value, NotHereError)
+
+
+def test_what_is_not_here_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(NotHereError, match="there is no CIFAR-10 test set"):
+        load("cifar10", data_dir=tmp_path)
+
+
+def test_auto_takes_what_all_models_were_made_for(digits: Dataset) -> None:
+    assert choose("auto", {"digits"}, None)[0].name == "digits"
+    assert choose("digits", {"cifar10"}, None)[1] == ""

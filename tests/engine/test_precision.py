@@ -9,7 +9,8 @@ import torch
 
 from robench.core.errors import RobenchError
 from robench.engine import precision
-from robench.engine.precision import choose_precision, fast_in_bfloat16
+from robench.engine.precision import choose_precision, fast_in_bfloat16, without_tf32
+from robench.measure.run import Request, open_run
 
 CPU = torch.device("cpu")
 
@@ -58,3 +59,17 @@ def test_onednn_without_avx512_leaves_float32() -> None:
 def test_a_gpu_that_emulates_bfloat16_is_not_fast_in_it(native: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: native or including_emulation)
     assert fast_in_bfloat16(torch.device("cuda")) == native
+
+
+def test_float32_is_float32_on_cuda_while_a_run_lasts() -> None:
+    def allowed() -> tuple[bool, bool]:
+        return torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+
+    before = allowed()
+    assert before[0]  # torch's default for convolutions
+    with without_tf32():
+        assert allowed() == (False, False)
+    assert allowed() == before
+    with open_run(Request(("alexnet_none_c",), "digits", "quick", twin="none", n_images=8)):
+        assert allowed() == (False, False)
+    assert allowed() == before

@@ -241,3 +241,32 @@ def test_large_images_come_in_small_blocks_and_batches(digits: Dataset, tmp_path
         assert {item.task.batch_size for item in run.work} == {128}
     usual = prepare(zoo.load("fp_resnet20", "digits", 10), digits, torch.device("cpu"))
     assert usual.exact.sizes == (8, 16, 32)
+
+
+def test_the_callers_module_stays_as_it_is_in_mid_training() -> None:
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()
+    ).half()
+    module[0].bias.requires_grad_(False)
+    module.append(torch.nn.Linear(4, 10).half())
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    robench.evaluate(module, twin="none", conditions="clean", **SMALL)
+    assert all(part.training for part in module.modules())
+    assert [p.requires_grad for p in module.parameters()] == [True, False, True, True, True, True]
+    assert all(tensor.dtype == before[name].dtype for name, tensor in module.state_dict().items())
+    assert all(torch.equal(tensor, before[name]) for name, tensor in module.state_dict().items())
+    module.float()(torch.rand(2, 3, 8, 8)).sum().backward()
+    assert module[0].weight.grad is not None
+
+
+def test_a_module_that_cannot_be_copied_is_one_sentence() -> None:
+    module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 32 * 32, 10))
+    module.last = module(torch.rand(1, 3, 32, 32))  # a tensor with a history
+    with pytest.raises(RobenchError, match="cannot be copied"):
+        robench.evaluate(module, twin="none", conditions="clean", **SMALL)
+
+
+def test_a_setting_that_there_is_not_is_refused() -> None:
+    with pytest.raises(TypeError, match="n_image"):
+        robench.evaluate("twn_resnet20", n_image=3)
