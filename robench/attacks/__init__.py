@@ -65,7 +65,7 @@ class ImageStreams:
 
 Function = Callable[..., Any]
 """(model, x, y, budget, rng, **params) -> images: x [N, C, H, W] in [0, 1] and labels y [N] in, perturbed images of the
-same shape out. It may change what the budget allows; the room's wrapper holds it to that. ``params``: its own settings,
+same shape out. It may change what the budget allows; robench's wrapper holds it to that. ``params``: its own settings,
 keyword-only."""
 
 

@@ -50,9 +50,9 @@ def apgd_targeted(
     rho: float = 0.75,
     targets: int = 9,
 ) -> torch.Tensor:
-    """APGD-T: the targeted DLR loss towards each of the likeliest other classes in turn, on the images that stand.
+    """APGD-T: the targeted DLR loss towards each of the likeliest other classes in turn, on what is still robust.
 
-    Where few images are left, several classes are tried at once; of those that fool the first in turn counts.
+    Where few images are left, several classes are tried at once; of those that fool the model the first counts.
 
     Args:
         steps, rho: as for apgd.
@@ -60,15 +60,15 @@ def apgd_targeted(
     """
     with torch.inference_mode():
         classes = model(x).scatter(1, y[:, None], -torch.inf).argsort(1, descending=True)
-    strongest, rank, count = BestSoFar(model, x, y), 0, min(targets, classes.shape[1] - 1)
-    while rank < count and len(active := strongest.standing()):
+    best_so_far, rank, count = BestSoFar(model, x, y), 0, min(targets, classes.shape[1] - 1)
+    while rank < count and len(active := best_so_far.robust()):
         ranks = range(rank, min(rank + max(capacity(model) // len(active), 1), count))
         many = active.repeat(len(ranks))
         labels = (y[many], classes[active][:, ranks].T.flatten())
         start = torch.cat([rng.of(active).uniform(x) for _ in ranks])
-        strongest.offer(active, ascend(model, x[many], labels, budget.of(many), start, dlr_targeted, steps, rho))
+        best_so_far.offer(active, ascend(model, x[many], labels, budget.of(many), start, dlr_targeted, steps, rho))
         rank = ranks.stop
-    return strongest.result
+    return best_so_far.result
 
 
 def windows(steps: int) -> list[int]:
@@ -90,14 +90,14 @@ def ascend(
     steps: int,
     rho: float,
 ) -> torch.Tensor:
-    """Maximise ``loss`` within the budget; each image stops where it is surely wrong, or out of reach.
+    """Maximise ``loss`` within the budget; each image stops where it is surely wrong, or stopped early.
 
     Args:
         labels: (y,) or, for a targeted loss, (y, target), each [N].
         noise: uniform in [-1, 1), scaled to the surface of the budget for the start.
 
     Returns:
-        For an image that fell that iterate, else the one of the largest loss.
+        For an image that fooled the model that iterate, else the one of the largest loss.
     """
     unit = noise / per_image(size(noise, budget.norm).clamp(min=1e-12), noise)
     result = project(x + budget.radius * unit, x, budget)
@@ -120,7 +120,7 @@ def ascend(
 
 
 class _ApgdState:
-    """The images that still stand, each with its own step size, momentum and best point."""
+    """The images that do not fool the model yet, each with its own step size, momentum and best point."""
 
     def __init__(
         self,
@@ -158,11 +158,11 @@ class _ApgdState:
         self.budget = self.budget.of(chosen)
 
     def found(self) -> torch.Tensor:
-        """Of images that fell the current point, of the others their best."""
+        """Of images that fool the model the current point, of the others their best."""
         return torch.where(per_image(self.fooled, self.x), self.current, self.best)
 
     def step(self) -> None:
-        """One step with momentum (none in the first), and a look at where it led."""
+        """One step with momentum (none in the first), and the loss where it led."""
         move = steepest(self.gradient, self.budget.norm) * per_image(self.rate, self.x)
         target = project(self.current + move, self.x, self.budget)
         drift = (1 - self.momentum) * (self.current - self.previous)

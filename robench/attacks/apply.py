@@ -1,4 +1,4 @@
-"""The room's wrapper: holds every attack to its budget and keys its randomness by image."""
+"""The wrapper of every attack: holds it to its budget and keys its randomness by image."""
 
 import inspect
 from collections.abc import Iterable

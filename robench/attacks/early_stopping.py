@@ -13,7 +13,7 @@ from robench.engine.blocked import Blocked
 
 CAUTION = 2.0
 """How much more than the last window's gain each later window is granted. With it, of 1,935 images that PGD-20 does not
-fool at once, 1 was left alone that falls later (docs/attacks.md)."""
+fool at once, 1 was left alone that more steps fool (docs/attacks.md)."""
 
 
 class EarlyStopping:

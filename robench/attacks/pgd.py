@@ -54,7 +54,7 @@ def pgd(
 ) -> torch.Tensor:
     """Repeated steps along the loss gradient, each followed by a projection onto the budget.
 
-    An image stops at its first iterate that is surely wrong, which is its result, or where it is out of reach.
+    An image stops at its first iterate that is surely wrong, which is its result, or early.
 
     Args:
         steps: gradient steps.
@@ -83,7 +83,7 @@ def _ascend(
     loss: Loss,
     stopping: EarlyStopping,
 ) -> torch.Tensor:
-    """The steps of ``stopping``, each a ``share`` of the budget; an image stops where it is wrong or out of reach."""
+    """The steps of ``stopping``, each a ``share`` of the budget; an image stops where it is wrong, or early."""
     result = start.clone()
     active = torch.arange(len(x), device=x.device)
     step = share * budget.radius

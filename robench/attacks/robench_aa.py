@@ -1,4 +1,4 @@
-"""APGD-CE, APGD-T and Square, one after the other on what still stands.
+"""APGD-CE, APGD-T and Square, one after the other on the images that are still robust.
 
 Order and parameters are those of AutoAttack's standard version (Croce and Hein 2020, arXiv:2003.01690), without its
 FAB-T: so it has a name of its own.

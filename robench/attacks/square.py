@@ -35,7 +35,7 @@ def square(
 
     Args:
         queries: forward passes for an image that does not fall; an image stops at its first wrong prediction, or where
-            it is out of reach.
+            early stopping gives it up.
         share: of the image that the first squares cover; it is halved on a schedule.
     """
     model = without_rounding(model)

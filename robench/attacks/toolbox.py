@@ -140,7 +140,7 @@ class BestSoFar:
         self.model, self.y = model, y
         self.result, self.best = x.clone(), torch.full_like(y, -torch.inf, dtype=x.dtype)
 
-    def standing(self) -> torch.Tensor:
+    def robust(self) -> torch.Tensor:
         """The indices of the images that no attempt has fooled."""
         return (~(self.best > 0)).nonzero()[:, 0]
 
@@ -160,14 +160,14 @@ def cascade(
     rng: ImageStreams,
     attacks: Iterable[Function],
 ) -> torch.Tensor:
-    """Whole attacks in turn, each from the clean image on what still stands, with the same budget and streams."""
-    strongest = BestSoFar(model, x, y)
+    """Whole attacks in turn, each from the clean image on what is still robust, with the same budget and streams."""
+    best_so_far = BestSoFar(model, x, y)
     for attack in attacks:
-        active = strongest.standing()
+        active = best_so_far.robust()
         if not len(active):
             break
-        strongest.offer(active, attack(model, x[active], y[active], budget.of(active), rng.of(active)))
-    return strongest.result
+        best_so_far.offer(active, attack(model, x[active], y[active], budget.of(active), rng.of(active)))
+    return best_so_far.result
 
 
 def per_image(values: torch.Tensor, like: torch.Tensor) -> torch.Tensor:

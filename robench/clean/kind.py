@@ -24,7 +24,7 @@ class Clean(Kind):
         return condition
 
     def measure(self, task: "Task", progress: Progress) -> Measurement:
-        """Judge the images as they are, and look whether the model's answers can be relied on."""
+        """Judge the images as they are, and check whether the model's answers can be relied on."""
         from robench.clean import sanity
         from robench.engine.task import clean_outcomes, first_images
 

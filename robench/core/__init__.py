@@ -1,1 +1,1 @@
-"""Words that every room shares: errors, registries, random streams and the types that travel."""
+"""What every package shares: errors, registries, random streams and the types that travel."""

@@ -1,4 +1,4 @@
-"""What travels between the rooms: conditions, measurements, model cards, suites and result cards."""
+"""What travels between the packages: conditions, measurements, model cards, suites and result cards."""
 
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase

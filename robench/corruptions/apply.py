@@ -1,4 +1,4 @@
-"""The room's wrapper: checks for every noise, and randomness keyed by the place of an image in its data set."""
+"""The wrapper of every corruption: checks, and randomness keyed by the place of an image in its data set."""
 
 import numpy as np
 

@@ -18,7 +18,7 @@ class Source(Protocol):
 
     Args:
         split: "test" or "train".
-        argument: what stands after the colon in ``npz:PATH``; empty for data sets without one.
+        argument: what follows the colon in ``npz:PATH``; empty for data sets without one.
         data_dir: where the user keeps data, if they said so.
     """
 

@@ -16,7 +16,7 @@ class Folded(nn.Module):
 
     Args:
         graph: the traced model.
-        folds: (convolution, batch norm, what stands for both in the graph).
+        folds: (convolution, batch norm, what replaces both in the graph).
     """
 
     def __init__(self, graph: fx.GraphModule, folds: list[Fold]) -> None:

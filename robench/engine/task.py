@@ -12,8 +12,8 @@ from robench.data.base import Dataset
 from robench.engine.model import ModelUnderTest
 from robench.engine.verdict import judge, to_pixels
 
-LOOKED_AT = 64
-"""Images that sanity checks look at: enough to see what befalls one in twenty, for the price of one block."""
+CHECKED = 64
+"""Images for sanity checks: one block, enough to see what happens to one in twenty."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +59,7 @@ def clean_outcomes(task: Task, progress: Progress = lambda done, correct: None) 
 
 
 def first_images(task: Task) -> tuple[torch.Tensor, torch.Tensor]:
-    """The images that sanity checks look at, and their labels."""
+    """The images for sanity checks, and their labels."""
     device = task.model.original.device
-    labels = torch.from_numpy(task.data.labels[:LOOKED_AT]).to(device)
-    return to_pixels(task.data.images[:LOOKED_AT], device), labels
+    labels = torch.from_numpy(task.data.labels[:CHECKED]).to(device)
+    return to_pixels(task.data.images[:CHECKED], device), labels

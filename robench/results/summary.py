@@ -14,12 +14,18 @@ MISSING = "—"
 NOT_APPLICABLE = "n/a"
 
 
+VARIANTS = {
+    "twn_per_filter": "TWN with a threshold and a scale for each filter; the paper's rule has one of each for a layer"
+}
+"""Quantizers that are variants of a published rule, and what they change."""
+
+
 @dataclass(frozen=True)
 class Group:
     """Conditions that are one row of a table: one condition with its draws, or the severities of one corruption.
 
     Attributes:
-        section, label: where it stands and what it is called.
+        section, label: its table and its name there.
         conditions: what is averaged.
         outcome: which outcome of an image counts, "top1" or "rounded".
     """
@@ -141,7 +147,7 @@ def _clean(card: ResultCard) -> Bits | None:
 def smallest_epsilons(card: ResultCard) -> list[tuple[str, Estimate]]:
     """For each attack that searched a grid: the median over images of the smallest epsilon that fools the model.
 
-    Only images that are right without an attack count; one that stands at every epsilon is infinite. The epsilon is
+    Only images that are right without an attack count; where no epsilon fools the model, it is infinite. The epsilon is
     known to a step of the grid, of which the upper end is taken.
     """
     clean = _clean(card)
@@ -150,15 +156,15 @@ def smallest_epsilons(card: ResultCard) -> list[tuple[str, Estimate]]:
         rows = [card.of(replace(search, level=level)) for level in search.grid]
         if clean is None or not clean.any() or not all(rows):
             continue
-        fallen = ~np.stack([row[0].top1 for row in rows])[:, clean]
-        smallest = np.where(fallen.any(0), np.array(search.grid)[fallen.argmax(0)], np.inf)
+        fooled = ~np.stack([row[0].top1 for row in rows])[:, clean]
+        smallest = np.where(fooled.any(0), np.array(search.grid)[fooled.argmax(0)], np.inf)
         found.append((label(search), stats.median(smallest)))
     return found
 
 
 def fooling(card: ResultCard, twin: ResultCard | None = None) -> list[str]:
     """Sentences about the smallest epsilons and perturbations that fool, of one model and against its twin."""
-    found = [f"{card.model.name}, {name}: the median image {_falls(e)}" for name, e in smallest_epsilons(card)]
+    found = [f"{card.model.name}, {name}: the median image {_fooled_at(e)}" for name, e in smallest_epsilons(card)]
     for condition in measures_to_fool(card.suite):
         ours = perturbations(card, condition)
         theirs = perturbations(twin, condition) if twin and twin.data == card.data else None
@@ -208,10 +214,10 @@ def pixel_levels(estimate: Estimate, form: str = ".3f") -> str:
     return f"{estimate.value:{form}} [{estimate.low:{form}}, {estimate.high:{form}}]"
 
 
-def _falls(epsilon: Estimate) -> str:
+def _fooled_at(epsilon: Estimate) -> str:
     if not np.isfinite(epsilon.value):
-        return "stands at every epsilon"
-    return f"falls at {_of_255(epsilon.value)} [{_of_255(epsilon.low)}, {_of_255(epsilon.high)}]"
+        return "is robust at every epsilon"
+    return f"is fooled at {_of_255(epsilon.value)} [{_of_255(epsilon.low)}, {_of_255(epsilon.high)}]"
 
 
 def _of_255(epsilon: float) -> str:

@@ -37,7 +37,7 @@ class Recipe:
         bf16: bfloat16 autocast for convolutions and linear layers, where the device is fast at it; float32 elsewhere.
         recalibrate: training images, augmented, over which batch norm's statistics are taken again for the deployed
             weights, after the last epoch; 0 keeps those of training.
-        average: how many epochs, counted from the end, give weights to the average that is deployed (Izmailov et al.
+        average: number of final epochs whose weights are averaged, which is what is deployed (SWA; Izmailov et al.
             2018, arXiv:1803.05407), with ``recalibrate``; 0 deploys the weights of the final epoch.
         hold_out: training images that are kept back and judged after each epoch, for choices between recipes.
         tested_under: distortions without a level, such as "sign", under which the held-out images are judged as well.
@@ -126,5 +126,5 @@ def load_recipe(name: str) -> Recipe:
         recipe = Recipe(**tomllib.loads(path.read_text()))
     except (tomllib.TOMLDecodeError, TypeError, ValueError) as error:
         known = ", ".join(field.name for field in fields(Recipe))
-        raise RobenchError(f"the recipe {path} does not fit: {error}. Its keys may be: {known}.") from error
+        raise RobenchError(f"the recipe {path} does not fit: {error}. Valid keys: {known}.") from error
     return recipe

@@ -39,7 +39,9 @@ def fetch(spec: str, files: tuple[str, ...]) -> tuple[list[Path], str]:
         paths = [Path(hub.hf_hub_download(repository, file, revision=commit)) for file in files]
     except Exception as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise RobenchError(f"{', '.join(files)} of {spec} cannot be had from the Hugging Face Hub: {reason}") from error
+        raise RobenchError(
+            f"{', '.join(files)} of {spec} could not be fetched from the Hugging Face Hub: {reason}"
+        ) from error
     return paths, f"{PREFIX}{repository}@{commit}"
 
 

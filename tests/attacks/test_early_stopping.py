@@ -1,4 +1,4 @@
-"""Images that are out of reach are left alone; what would have fallen is not."""
+"""Early stopping leaves alone what an attack is not going to fool, and nothing else."""
 
 from collections.abc import Iterator
 

@@ -33,18 +33,18 @@ def rough(error: float) -> Blocked:
 
 def test_each_image_keeps_its_strongest_attempt_up_to_the_first_that_fools() -> None:
     strongest = BestSoFar(Logits(), images(0.0, 0.0, 0.0), torch.zeros(3, dtype=torch.long))
-    strongest.offer(strongest.standing(), images(0.6, 0.4, 0.1))
-    assert strongest.standing().tolist() == [1, 2]
-    strongest.offer(strongest.standing(), torch.cat([images(0.3, 0.2), images(0.7, 0.45), images(0.8, 0.3)]))
+    strongest.offer(strongest.robust(), images(0.6, 0.4, 0.1))
+    assert strongest.robust().tolist() == [1, 2]
+    strongest.offer(strongest.robust(), torch.cat([images(0.3, 0.2), images(0.7, 0.45), images(0.8, 0.3)]))
     torch.testing.assert_close(strongest.result.mean((1, 2, 3)), torch.tensor([0.6, 0.7, 0.45]))
-    assert strongest.standing().tolist() == [2]
+    assert strongest.robust().tolist() == [2]
 
 
 def test_an_image_whose_margin_is_no_number_stands_as_it_was() -> None:
     strongest = BestSoFar(Logits(), images(0.2), torch.zeros(1, dtype=torch.long))
-    strongest.offer(strongest.standing(), images(float("nan")))
+    strongest.offer(strongest.robust(), images(float("nan")))
     torch.testing.assert_close(strongest.result, images(0.2))
-    assert strongest.standing().tolist() == [0]
+    assert strongest.robust().tolist() == [0]
 
 
 def test_a_cascade_leaves_alone_what_fell() -> None:

@@ -144,10 +144,12 @@ def test_the_smallest_epsilon_is_the_median_over_images_that_are_right_without_a
     ((name, estimate),) = smallest_epsilons(card)
     assert name == "pgd"
     assert estimate.value == 2 / 255  # 30 of 90 fall at 1/255, 30 more at 2/255
-    assert fooling(card)[0].startswith("fp, pgd: the median image falls at 2/255 [")
+    assert fooling(card)[0].startswith("fp, pgd: the median image is fooled at 2/255 [")
     assert smallest_epsilons(replace(card, measurements=rows[:-1])) == []
     standing = [replace(row, top1=rows[0].top1) for row in rows]
-    assert fooling(replace(card, measurements=tuple(standing))) == ["fp, pgd: the median image stands at every epsilon"]
+    assert fooling(replace(card, measurements=tuple(standing))) == [
+        "fp, pgd: the median image is robust at every epsilon"
+    ]
 
 
 def test_the_mean_perturbation_to_fool_counts_right_images_that_fall() -> None:

@@ -139,7 +139,7 @@ def test_twins_differ_in_the_quantizer_alone_and_in_what_a_clip_needs() -> None:
     [
         ("epochs =", "does not fit"),
         ('name = "x"', "does not fit"),
-        ("colour = 1", "Its keys may be"),
+        ("colour = 1", "Valid keys:"),
         (PLAIN + 'adversarial = "-1/255"', "is below 0"),
         (PLAIN + "average = -1", "is not from 0 to the epochs after"),
         (PLAIN + "average = 3", "set recalibrate"),

@@ -63,5 +63,5 @@ def test_a_checkpoint_spec_that_does_not_fit_is_one_sentence(spec: str, sentence
 
 def test_a_file_that_is_not_there_is_one_sentence(repository: Path) -> None:
     (repository / "weights.safetensors").unlink()
-    with pytest.raises(RobenchError, match="cannot be had from the Hugging Face Hub: 404"):
+    with pytest.raises(RobenchError, match="could not be fetched from the Hugging Face Hub: 404"):
         zoo.load("hf:someone/twn", "digits", 10)

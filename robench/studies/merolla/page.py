@@ -43,7 +43,7 @@ or with clipped weights alone, and finds that they withstand distortions of thei
 were trained with. Tr-X-C is trained at projection X with clipping, here `tr_x_c`; the control, without either, is
 `tr_none_nc`. Te-X is a test under projection X.
 
-What is ours: the paper's numbers beyond its abstract are not known to us, so that none stands here. The networks are
+What is ours: the paper's numbers beyond its abstract are not known to us, so none is given here. The networks are
 its VGG-like one at a quarter of the width and an AlexNet-like one with batch norm, trained on CIFAR-10 for 30 and 20
 epochs; first and last layer are neither projected nor distorted. With a the largest |W| of a layer: Sign a sgn(W),
 Round a round(W/a), power a sgn(W)|W/a|^beta, gaussian_max W + s a N(0, 1), multiplicative W (1 + s N(0, 1)); StochM3

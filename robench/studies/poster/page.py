@@ -10,6 +10,7 @@ from robench.results import stats
 from robench.results.markdown import table
 from robench.results.stats import Estimate
 from robench.results.summary import (
+    VARIANTS,
     accuracy,
     difference,
     measures_to_fool,
@@ -53,7 +54,14 @@ def page(cards: Sequence[ResultCard], measured: Facts, stem: str) -> str:
     twin, *others = cards
     data = twin.data
     images = f"Images: the first {data.n} of {data.source}, fingerprint `{data.fingerprint[:12]}`.\n"
-    parts = [INTRODUCTION, images, "## The table\n", _accuracies(cards), f"![Accuracy under noise]({stem}-noise.png)\n"]
+    parts = [
+        INTRODUCTION,
+        images,
+        *_variants(others),
+        "## The table\n",
+        _accuracies(cards),
+        f"![Accuracy under noise]({stem}-noise.png)\n",
+    ]
     if others:
         parts += [DIFFERENCES, _differences(twin, others)]
     parts += ["## The mean perturbation to fool\n", _distances(cards, measured)]
@@ -69,6 +77,14 @@ A network keeps an accuracy where the interval of its paired difference lies abo
 where the interval lies below; means of perturbations are the same where their paired difference lies within
 {MARGIN_OF_DISTANCE:.0%} of the twin's mean. These margins are ours.
 """
+
+
+def _variants(cards: Sequence[ResultCard]) -> Iterator[str]:
+    """Which networks are quantized otherwise than in the paper that they are called after."""
+    for card in cards:
+        if card.model.quantizer in VARIANTS:
+            rule = VARIANTS[card.model.quantizer]
+            yield f"{card.model.name} is a variant: {rule}. Its claims are about the variant.\n"
 
 
 def _accuracies(cards: Sequence[ResultCard]) -> str:
@@ -157,16 +173,20 @@ def _claims(card: ResultCard, twin: ResultCard) -> Iterator[Claim]:
         fp, _, twn, _ = PUBLISHED.get(name, ("", "", "", ""))
         where = "without noise" if name == "clean" else f"under {name.replace('_', ' ')} noise"
         published = f"{twn} against {fp}" if fp else "not given"
-        text = f"The ternary network keeps the accuracy of its twin {where}."
+        text = f"The ternary network ({_rule(card)}) keeps the accuracy of its twin {where}."
         yield Claim(text, published, f"{percent(gap, signed=True)} points", no_worse(gap, MARGIN))
     condition = measures_to_fool(card.suite)[0]
     found = _gap(card, twin, condition)
     if found is not None:
         gap, size = found
-        text = "It takes as large a perturbation to fool the ternary network as to fool its twin."
+        text = f"It takes as large a perturbation to fool the ternary network ({_rule(card)}) as to fool its twin."
         verdict = the_same(gap, MARGIN_OF_DISTANCE * size)
         ours = f"{pixel_levels(gap, '+.4f')} pixel levels, of {size:.3f}"
         yield Claim(text, f"{DISTANCES[1]} against {DISTANCES[0]}", ours, verdict)
+
+
+def _rule(card: ResultCard) -> str:
+    return "a variant of TWN" if card.model.quantizer in VARIANTS else "TWN"
 
 
 def _distance_is_no_perturbation(twin: ResultCard, measured: Facts) -> Claim:
