@@ -15,11 +15,12 @@ from robench.data.base import Dataset
 from robench.data.load import load
 from robench.engine import precision
 from robench.engine.verdict import count_correct
+from robench.quantizers.attach import quantized
 from robench.training.augment import augment
 from robench.training.export import export, in_words, start
 from robench.training.optimizer import computing_in
 from robench.training.recipe import RECIPES, Recipe, load_recipe
-from robench.training.trainer import BRANCH, Epoch, Trainer
+from robench.training.trainer import BRANCH, Epoch, Trainer, build
 
 PLAIN = (RECIPES / "digits" / "fp_resnet20.toml").read_text()
 
@@ -131,6 +132,9 @@ def test_twins_differ_in_the_quantizer_alone_and_in_what_a_clip_needs() -> None:
             twin = load_recipe(f"{recipe.dataset}/{recipe.twin}")
             free = ["name", "quantizer", "twin", "paper"]
             free += ["clip", "learning_rate", "full_precision", "tested_under", "average"] if recipe.clip else []
+            if recipe.start:  # further epochs of the twin itself
+                assert recipe.start == recipe.twin
+                free += ["start", "epochs", "learning_rate", "warmup", "full_precision"]
             assert replace(recipe, **{name: getattr(twin, name) for name in free}) == twin
 
 
@@ -354,3 +358,18 @@ def test_a_seed_is_in_the_names_of_model_and_twin(recipe: Recipe) -> None:
     other = recipe.with_seed(2)
     assert (other.name, other.twin, other.seed) == ("ttq_resnet20_seed2", "fp_resnet20_seed2", 2)
     assert recipe.with_seed(0) == recipe
+
+
+def test_training_may_start_from_a_model_of_the_zoo() -> None:
+    recipe = load_recipe("digits/int4_resnet20")
+    model = build(recipe, 10)
+    state = zoo.load("fp_resnet20", "digits", 10).module.state_dict()
+    latents = {f"{name}.weight": latent for name, _, latent in quantized(model)}
+    assert len(latents) == 18
+    assert all(torch.equal(state[name], latent) for name, latent in latents.items())
+    assert torch.equal(state["network.bn1.running_mean"], model.state_dict()["network.bn1.running_mean"])
+
+
+def test_what_quantizes_activations_is_not_trained_with() -> None:
+    with pytest.raises(RobenchError, match="w8a8 is for quantization after training: robench evaluate --quantize w8a8"):
+        build(replace(load_recipe("digits/int4_resnet20"), quantizer="w8a8"), 10)

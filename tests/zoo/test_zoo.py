@@ -24,7 +24,10 @@ def test_every_model_loads_and_fits_its_card(dataset: str, name: str) -> None:
     for key, stored in loaded.stored.items():
         if stored.is_coded:
             assert all(len(row.unique()) <= 2**loaded.card.bits for row in loaded.module.state_dict()[key])
-    if loaded.card.twin:
+    made = loaded.card.training
+    if made.get("after_training") or made.get("start"):  # of the twin itself
+        assert loaded.card.twin in (made.get("of"), made.get("start"))
+    elif loaded.card.twin:
         twin = zoo.load(loaded.card.twin, dataset, 10).card
         budget = ["epochs", "batch_size", "source", "seed"]
         budget += [] if loaded.card.training.get("clip") else ["learning_rate"]  # a clip needs a smaller one
