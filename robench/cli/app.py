@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +12,7 @@ from rich.console import Console
 from robench.core.errors import RobenchError
 
 app = typer.Typer(
-    help="What does low precision cost in robustness? Binary and ternary networks against their full-precision twins.",
+    help="What does low precision cost in robustness? Binary, ternary and integer networks against full precision.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -21,6 +22,21 @@ messages = Console(stderr=True)
 
 DataDir = Annotated[Path | None, typer.Option(help="Where CIFAR-10 is; else $ROBENCH_DATA, the cache, a download.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        results.print(f"robench {version('robench')}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version, and exit.")
+    ] = False,
+) -> None:
+    pass
 
 
 def command(function: Callable[..., None], group: typer.Typer = app) -> Callable[..., None]:

@@ -86,9 +86,9 @@ def evaluate(
         finished = {model: run.card(model) for model in run.models}
     for card in finished.values():
         cards.write(card, out)
-    if publish:
-        _publish(list(finished.values()))
     requested = [finished[model] for model in run.requested]
+    if publish:
+        _publish(requested, [card for model, card in finished.items() if model not in run.requested])
     if as_json:
         data = [cards.to_dict(card) for card in requested]
         typer.echo(json.dumps(data if len(data) > 1 else data[0], indent=1))
@@ -98,10 +98,12 @@ def evaluate(
     results.print(f"Result cards: {out}/   measurements: {store}", soft_wrap=True, highlight=False)
 
 
-def _publish(finished: "list[ResultCard]") -> None:
+def _publish(requested: "list[ResultCard]", twins: "list[ResultCard]") -> None:
+    """Add cards to the boards; a twin that is there already, as it is now, keeps its card."""
     from robench.results import cards, leaderboard
 
-    for card in finished:
-        cards.write(card, BOARDS / "cards")
+    folder = BOARDS / "cards"
+    for card in [*requested, *(twin for twin in twins if not cards.is_published(twin, folder))]:
+        cards.write(card, folder)
     for path in leaderboard.write(BOARDS / "cards", BOARDS):
         messages.print(f"wrote {path}")

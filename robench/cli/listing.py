@@ -20,6 +20,8 @@ class What(StrEnum):
     distortions = "distortions"
     datasets = "datasets"
     suites = "suites"
+    recipes = "recipes"
+    studies = "studies"
 
 
 @command
@@ -113,6 +115,20 @@ def _suites() -> list[tuple[str, str]]:
     return [(s.name, f"version {s.version}, {len(s.conditions)} conditions, {s.n_images} images") for s in found]
 
 
+def _recipes() -> list[tuple[str, str]]:
+    from robench.training.recipe import RECIPES, load_recipe
+
+    names = sorted(str(path.relative_to(RECIPES).with_suffix("")) for path in RECIPES.rglob("*.toml"))
+    found = [(name, load_recipe(name)) for name in names]
+    return [(name, f"{r.architecture}, {r.quantizer}, {r.epochs} epochs. {r.paper}") for name, r in found]
+
+
+def _studies() -> list[tuple[str, str]]:
+    from robench.studies import STUDIES
+
+    return [(name, f"robench reproduce {name}: {len(study.models)} models") for name, study in STUDIES.items()]
+
+
 LISTS = {
     What.models: _models,
     What.architectures: _architectures,
@@ -122,4 +138,6 @@ LISTS = {
     What.distortions: _distortions,
     What.datasets: _datasets,
     What.suites: _suites,
+    What.recipes: _recipes,
+    What.studies: _studies,
 }

@@ -123,6 +123,16 @@ def write(card: ResultCard, folder: Path) -> Path:
     return path
 
 
+def is_published(card: ResultCard, folder: Path) -> bool:
+    """Whether ``folder`` has a card of the same weights, images and whole suite."""
+    path = card_path(card, folder)
+    if not path.is_file():
+        return False
+    there = read(path)
+    same = (there.model.sha256, there.data, there.suite) == (card.model.sha256, card.data, card.suite)
+    return same and len(there.measurements) == len(card.measurements)
+
+
 def find(name: str, folders: Iterable[Path]) -> Path:
     """The card that a path names, or the only one whose file in ``folders`` begins with ``name``.
 

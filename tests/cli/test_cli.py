@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner, Result
 
+import robench as package
 from robench import zoo
 from robench.cli.main import app
 from robench.results import cards
@@ -74,6 +75,11 @@ def test_publish_adds_cards_and_renders_the_leaderboard(here: Path) -> None:
     assert (here / "leaderboards" / "cards" / "twn_resnet20.digits.quick.json").is_file()
     text = (here / "leaderboards" / "quick.md").read_text()
     assert "| twn_resnet20 | resnet20 | twn | 2 |" in text
+    twin = here / "leaderboards" / "cards" / "fp_resnet20.digits.quick.json"
+    twin.write_text(twin.read_text().replace('"created"', '"published"'))
+    again = robench("evaluate", "--model", "bwn_resnet20", "--suite", "small.toml", "--dataset", "digits", "--publish")
+    assert again.exit_code == 0, again.output
+    assert '"published"' in twin.read_text()  # kept as it was
     assert robench("leaderboard", "--check").exit_code == 0
     (here / "leaderboards" / "quick.md").write_text("edited")
     checked = robench("leaderboard", "--check")
@@ -134,12 +140,20 @@ def test_bad_input_is_one_sentence_and_status_2(words: list[str], sentence: str,
         ("distortions", "power"),
         ("datasets", "imagefolder"),
         ("suites", "robench-v1"),
+        ("recipes", "cifar10/twn_resnet20"),
+        ("studies", "merolla"),
     ],
 )
 def test_list(what: str, name: str) -> None:
     result = robench("list", what)
     assert result.exit_code == 0
     assert name in result.stdout
+
+
+def test_version() -> None:
+    result = robench("--version")
+    assert result.exit_code == 0
+    assert result.stdout == f"robench {package.__version__}\n"
 
 
 def test_show() -> None:
