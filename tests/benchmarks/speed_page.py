@@ -24,7 +24,7 @@ INTRODUCTION = """\
 Written by `tox run -e bench -- --page`, which measures the section of the processor that it runs on; do not edit. Both
 sides of a row ran in one process, one after the other, on the same model and images with the same parameters; the ratio
 is the peer's time over robench's. Loading and preparing the model counts in the rows of PGD against torchattacks,
-unless the section says otherwise, and in no others. What was found are the images that still stand, at each epsilon, or
+unless the section says otherwise, and in no others. What was found are the robust images at each epsilon, or
 the peak memory of the process. Images: the first `ROBENCH_BENCH_IMAGES` of CIFAR-10 where `ROBENCH_DATA` has it, else
 of digits.
 """
