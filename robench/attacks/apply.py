@@ -100,6 +100,12 @@ def check(condition: Condition) -> Attack:
     return attack
 
 
+def settings_of(condition: Condition) -> dict[str, Value]:
+    """The parameters of the attack that a condition names, with its defaults for those that are not given."""
+    attack, _, params = _settings(condition)
+    return _defaults(attack) | params
+
+
 def _settings(condition: Condition) -> tuple[Attack, str, dict[str, Value]]:
     """The attack that a condition names, its norm, and its own parameters."""
     name, _, argument = condition.name.partition(":")
@@ -109,9 +115,9 @@ def _settings(condition: Condition) -> tuple[Attack, str, dict[str, Value]]:
 
 
 def _check_params(attack: Attack, condition: Condition, params: dict[str, Value]) -> None:
-    known = inspect.signature(attack.function).parameters.values()
-    defaults = {p.name: p.default for p in known if p.kind is p.KEYWORD_ONLY}
+    defaults = _defaults(attack)
     unknown = [name for name in params if name not in defaults]
+    known = inspect.signature(attack.function).parameters.values()
     if unknown and not any(p.kind is p.VAR_KEYWORD for p in known):
         takes = ", ".join(["norm", *defaults])
         raise RobenchError(f"the attack {condition.name} has no parameter {unknown[0]!r}; it takes: {takes}.")
@@ -119,6 +125,12 @@ def _check_params(attack: Attack, condition: Condition, params: dict[str, Value]
         problem = _problem(value, defaults.get(name, 1 if name in COUNTS else inspect.Parameter.empty))
         if problem:
             raise RobenchError(f"{name} of the attack {condition.name} must be {problem}, not {value!r}.")
+
+
+def _defaults(attack: Attack) -> dict[str, Value]:
+    """Its own parameters, keyword-only."""
+    known = inspect.signature(attack.function).parameters.values()
+    return {p.name: p.default for p in known if p.kind is p.KEYWORD_ONLY}
 
 
 def _problem(value: Value, default: object) -> str:

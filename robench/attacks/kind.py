@@ -59,9 +59,11 @@ class AttackKind(Kind):
         return 255 * (condition.level or 0.0)
 
     def cost(self, condition: Condition) -> int:
-        """A backward pass counts as two forward passes; the verdicts, clean and rounded, are two more."""
-        steps, queries = condition.setting("steps", 0), condition.setting("queries", 0)
-        return 2 + 3 * max(int(steps), 1) + int(queries)
+        """A backward pass counts as two forward passes; the verdicts, plain and rounded, are two more."""
+        from robench.attacks.apply import settings_of
+
+        settings = settings_of(condition)
+        return 2 + 3 * int(settings.get("steps", 1)) + int(settings.get("queries", 0))
 
     def doubts(self, card: ResultCard, condition: Condition) -> list[str]:
         """Where an attack that is given less achieves more."""
