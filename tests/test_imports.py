@@ -59,7 +59,7 @@ def test_results_are_rendered_without_torch() -> None:
         "import sys, pathlib; from robench.results import cards, markdown;"
         "markdown.leaderboard([cards.read(pathlib.Path(sys.argv[1]))]); print('torch' in sys.modules)"
     )
-    card = PACKAGE.parent / "leaderboards" / "cards" / "twn_resnet20.digits.robench-v1.json"
+    card = Path(__file__).parents[1] / "leaderboards" / "cards" / "twn_resnet20.digits.robench-v1.json"
     done = subprocess.run([sys.executable, "-c", code, str(card)], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

@@ -1,6 +1,7 @@
 """What changes a digest of code, and what does not."""
 
 import importlib.util
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -39,6 +40,7 @@ def noise(x, *, scale=1):
 @pytest.fixture
 def digests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # it is known by the second and the size of its source
 
     def load(name: str, text: str) -> ModuleType:
         path = tmp_path / f"{name}.py"
@@ -46,7 +48,7 @@ def digests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         spec = importlib.util.spec_from_file_location(name, path)
         assert spec is not None
         module = importlib.util.module_from_spec(spec)
-        monkeypatch.setitem(__import__("sys").modules, name, module)
+        monkeypatch.setitem(sys.modules, name, module)
         spec.loader.exec_module(module)  # type: ignore[union-attr]
         return module
 
