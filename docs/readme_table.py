@@ -10,6 +10,8 @@ from robench.results.summary import accuracy, difference, groups, percent
 FOLDER = Path(__file__).parents[1] / "leaderboards" / "cards"
 MODELS = {
     "fp_resnet20": "full precision",
+    "int8_resnet20": "INT8 weights",
+    "int4_resnet20": "INT4 weights",
     "ttq_resnet20": "ternary (TTQ)",
     "twn_resnet20": "ternary (TWN, one scale a filter)",
     "bwn_resnet20": "binary (BWN)",

@@ -68,8 +68,8 @@ def test_publish_adds_cards_and_renders_the_leaderboard(here: Path) -> None:
     part = robench("evaluate", "--model", "twn_resnet20", *QUICK, "--publish")
     assert part.exit_code == 2
     assert "--publish adds whole suites to ./leaderboards; leave out what changes it (n_images=24)" in part.stderr
-    small = (FOLDER / "quick.toml").read_text().replace("n_images = 200", "n_images = 24")
-    (here / "small.toml").write_text(small)
+    whole = (FOLDER / "quick.toml").read_text().replace("n_images = 200", "n_images = 24")
+    (here / "small.toml").write_text(whole.partition('[[conditions]]\nkind = "attack"')[0])
     result = robench("evaluate", "--model", "twn_resnet20", "--suite", "small.toml", "--dataset", "digits", "--publish")
     assert result.exit_code == 0, result.output
     assert (here / "leaderboards" / "cards" / "twn_resnet20.digits.quick.json").is_file()

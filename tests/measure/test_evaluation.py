@@ -32,19 +32,19 @@ def same(first: ResultCard, second: ResultCard) -> bool:
 
 @pytest.fixture(scope="module")
 def card() -> ResultCard:
-    return robench.evaluate("twn_resnet20", **SMALL)
+    return robench.evaluate("tr_none_c", **SMALL)
 
 
 def test_card_holds_every_measurement_of_the_suite(card: ResultCard) -> None:
     assert len(card.measurements) == sum(condition.draws for condition in card.suite.conditions)
-    assert card.twin == ("fp_resnet20", zoo.load("fp_resnet20", "digits", 10).card.sha256)
+    assert card.twin == ("tr_none_nc", zoo.load("tr_none_nc", "digits", 10).card.sha256)
     assert card.data.n == 70
     assert card.measurements[0].correct > 60
 
 
 def test_the_twin_is_measured_and_compared(card: ResultCard) -> None:
     assert card.twin_card is not None
-    assert card.twin_card.model.name == "fp_resnet20"
+    assert card.twin_card.model.name == "tr_none_nc"
     assert len(card.twin_card.measurements) == len(card.measurements)
     rows = robench.compare(card, card.twin_card)
     clean = rows[0]
@@ -55,7 +55,7 @@ def test_the_twin_is_measured_and_compared(card: ResultCard) -> None:
 
 
 def test_a_module_gives_what_its_name_gives(card: ResultCard) -> None:
-    module = robench.load_model("twn_resnet20", dataset="digits")
+    module = robench.load_model("tr_none_c", dataset="digits")
     other = robench.evaluate(module, twin="none", conditions="corruption/*", **SMALL)
     chosen = [m for m in card.measurements if m.condition.kind == "corruption"]
     assert [m.correct for m in other.measurements] == [m.correct for m in chosen]
