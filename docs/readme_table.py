@@ -11,6 +11,7 @@ FOLDER = Path(__file__).parents[1] / "leaderboards" / "cards"
 MODELS = {
     "fp_resnet20": "full precision",
     "int8_resnet20": "INT8 weights",
+    "w8a8_resnet20": "INT8 weights and activations",
     "int4_resnet20": "INT4 weights",
     "ttq_resnet20": "ternary (TTQ)",
     "twn_resnet20": "ternary (TWN, one scale a filter)",
