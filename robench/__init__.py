@@ -7,7 +7,6 @@ network. The ``register`` of a subpackage adds a plug-in of your own: ``robench.
 """
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,7 +15,8 @@ if TYPE_CHECKING:
     from robench.core.types import ResultCard
     from robench.engine.classifier import Classifier
 
-__version__ = version("robench")
+    __version__: str
+
 __all__ = ["Classifier", "ResultCard", "RobenchError", "__version__", "compare", "evaluate", "load_model"]
 
 _HOMES = {
@@ -34,6 +34,8 @@ def __getattr__(name: str) -> Any:
     """Import on first use, so that ``import robench`` costs nothing."""
     if name in _PLUGINS:
         return import_module(f"robench.{name}")
+    if name == "__version__":
+        return import_module("importlib.metadata").version("robench")
     if name not in _HOMES:
         raise AttributeError(f"module 'robench' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

@@ -10,7 +10,6 @@ from robench.core.kinds import Kind, Progress, register
 from robench.core.types import Condition, Measurement, ResultCard
 
 if TYPE_CHECKING:
-    from robench.attacks.search import SearchResult
     from robench.engine.task import Task
 
 
@@ -35,8 +34,10 @@ class AttackKind(Kind):
 
     def measure(self, task: "Task", progress: Progress) -> Measurement:
         """Attack what is right without an attack; conditions that differ in the level alone share one search."""
+        from robench.attacks.measure import search
+
         condition = task.condition
-        found = _search(task, progress)
+        found = search(task, progress)
         level = condition.grid.index(condition.level) if condition.level in condition.grid else 0
         outcomes = found.top1[level], found.top5[level]
         return Measurement(
@@ -68,43 +69,3 @@ class AttackKind(Kind):
     def doubts(self, card: ResultCard, condition: Condition) -> list[str]:
         """Where an attack that is given less achieves more."""
         return doubts(card, condition)
-
-
-def _search(task: "Task", progress: Progress) -> "SearchResult":
-    """One search for all tasks that differ in the level alone."""
-    from robench.attacks.search import Search
-    from robench.engine.task import clean_outcomes
-
-    condition = replace(task.condition, level=None) if task.condition.grid else task.condition
-
-    def run() -> "SearchResult":
-        clean, _ = clean_outcomes(task)
-        model, data, size = task.model, task.data, task.batch_size
-        with model.stopping_early(model.early_stopping and _predictable(task)):
-            found = Search(model, data, clean, condition, task.seed, task.draw, size, progress).run()
-        flags = _gradient_flags(task) if condition.fact("gradient") else ()
-        return replace(found, flags=found.flags + flags)
-
-    return task.model.remembered((task.data, condition, task.draw, task.seed), run)
-
-
-def _predictable(task: "Task") -> bool:
-    from robench.attacks import sanity
-    from robench.attacks.toolbox import without_rounding
-    from robench.engine.task import first_images
-
-    def run() -> bool:
-        return sanity.predictable(without_rounding(task.model.gradients), *first_images(task))
-
-    return task.model.remembered((task.data, "predictable"), run)
-
-
-def _gradient_flags(task: "Task") -> tuple[str, ...]:
-    from robench.attacks import sanity
-    from robench.engine.task import first_images
-
-    def run() -> tuple[str, ...]:
-        flags = sanity.of_gradients(task.model.exact, *first_images(task))
-        return flags + sanity.of_surrogates(task.model.gradients, _predictable(task))
-
-    return task.model.remembered((task.data, "gradient flags"), run)

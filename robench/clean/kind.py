@@ -1,6 +1,5 @@
 """Clean accuracy as a kind of condition."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from robench.core.errors import RobenchError
@@ -19,7 +18,7 @@ class Clean(Kind):
 
     def resolve(self, condition: Condition) -> Condition:
         """There is one clean condition, without settings."""
-        if replace(condition, draws=1) != CLEAN or condition.draws != 1:
+        if condition != CLEAN or condition.draws != 1:
             raise RobenchError('the clean condition is kind = "clean", names = ["clean"], and nothing else.')
         return condition
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import wraps
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,6 +25,8 @@ Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 
 def _version(asked: bool) -> None:
     if asked:
+        from importlib.metadata import version
+
         results.print(f"robench {version('robench')}", highlight=False)
         raise typer.Exit
 

@@ -9,9 +9,9 @@ import typer
 from rich.table import Table
 
 from robench.cli.app import command, results
-from robench.core.types import ResultCard
 
 if TYPE_CHECKING:
+    from robench.core.types import ResultCard
     from robench.results.compare import Row
 
 FOLDERS = (Path("runs"), Path("leaderboards/cards"))
@@ -35,7 +35,7 @@ def compare(
     results.print(_table(rows, *pair))
 
 
-def _table(rows: "list[Row]", first: ResultCard, second: ResultCard) -> Table:
+def _table(rows: "list[Row]", first: "ResultCard", second: "ResultCard") -> Table:
     from robench.results.summary import percent
 
     names = first.model.name, second.model.name

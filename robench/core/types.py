@@ -176,11 +176,9 @@ class Suite:
     def select(self, pattern: str) -> "Suite":
         """The suite with only the conditions that match."""
         chosen = tuple(c for c in self.conditions if c.matches(pattern))
-        return (
-            self
-            if len(chosen) == len(self.conditions)
-            else replace(self._but("conditions", pattern), conditions=chosen)
-        )
+        if len(chosen) == len(self.conditions):
+            return self
+        return replace(self._but("conditions", pattern), conditions=chosen)
 
     def _but(self, name: str, value: Value) -> "Suite":
         return replace(self, part="&".join(filter(None, [self.part, f"{name}={value}"])))

@@ -54,13 +54,13 @@ def distorted(
         RobenchError: unknown name, a level that does not fit, or a function that breaks its contract.
     """
     distortion = check(name, level)
-    change = _Change(name, distortion, float("nan") if level is None else level, seed, draw)
     scope, acts_on = scope or distortion.scope, acts_on or distortion.acts_on
+    change = _Change(name, distortion, float("nan") if level is None else level, seed, draw, scope, acts_on)
     targets = _targets(model, scope, acts_on, stored)
     tensors = model.state_dict(keep_vars=True)
     saved = {key: tensors[key].detach().clone() for key in targets}
     try:
-        changed = [_distort(tensors[key], stored.get(key), key, change, scope, acts_on) for key in targets]
+        changed = [_distort(tensors[key], stored.get(key), key, change) for key in targets]
         yield any(changed) or (distortion.random and bool(targets))
     finally:
         for key, before in saved.items():
@@ -86,6 +86,8 @@ class _Change:
     level: float
     seed: int
     draw: int
+    scope: str
+    acts_on: str
 
     def of(self, before: torch.Tensor, key: str) -> torch.Tensor:
         """The distorted array; ``key`` names its random stream."""
@@ -110,28 +112,24 @@ def _targets(model: nn.Module, scope: str, acts_on: str, stored: Mapping[str, St
     return found
 
 
-def _distort(
-    tensor: torch.Tensor, stored: StoredWeight | None, key: str, change: _Change, scope: str, acts_on: str
-) -> bool:
+def _distort(tensor: torch.Tensor, stored: StoredWeight | None, key: str, change: _Change) -> bool:
     """Distort one tensor in place; whether it was seen to change."""
     before = tensor.detach().cpu().clone()
-    after = _distorted(before, stored, key, change, scope, acts_on)
+    after = _distorted(before, stored, key, change)
     tensor.data.copy_(after)
     # Written so that values that are not numbers count as changed.
     return not bool((after - before).abs().max() <= ROUNDING * before.abs().max()) if before.numel() else False
 
 
-def _distorted(
-    before: torch.Tensor, stored: StoredWeight | None, key: str, change: _Change, scope: str, acts_on: str
-) -> torch.Tensor:
+def _distorted(before: torch.Tensor, stored: StoredWeight | None, key: str, change: _Change) -> torch.Tensor:
     if stored is None or stored.scale is None:
         return change.of(before, layer_of(key))
     codes, scale, zero = stored.values, stored.scale, stored.zero_point
-    if acts_on == "codes":
+    if change.acts_on == "codes":
         encoding = encoding_named(stored.encoding, stored.bits)
         assert isinstance(encoding, IntegerEncoding)
         moved = change.of(codes.float(), layer_of(key))
         return decode(encoding.nearest(moved.numpy(), stored.bits).view(codes.shape), scale, zero)
-    if acts_on == "scales" or scope == "storage":
+    if change.acts_on == "scales" or change.scope == "storage":
         before = decode(codes, change.of(scale, f"{key}.scale"), zero)
-    return before if acts_on == "scales" else change.of(before, layer_of(key))
+    return before if change.acts_on == "scales" else change.of(before, layer_of(key))

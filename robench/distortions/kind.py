@@ -1,7 +1,5 @@
 """Weight distortions as a kind of condition."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,17 +11,11 @@ from robench.core.types import Condition, Measurement
 from robench.distortions import DISTORTIONS, PARTS, SCOPES
 
 if TYPE_CHECKING:
-    import torch
-
-    from robench.engine.recalibration import Statistics
     from robench.engine.task import Task
 
 SETTINGS = {"scope": SCOPES, "acts_on": PARTS, "batch_norm": ("recalibrated",)}
 """What a condition may ask for besides a level. ``batch_norm``: its statistics are moved as the distortion moves those
 of training images (see ``robench.engine.recalibration``)."""
-UNCHANGED = "nothing changed: the distortion is the identity on these weights"
-NO_CODES = "this model stores no {}"
-NO_BATCH_NORM = "this model has no batch norm to recalibrate"
 
 
 @register
@@ -52,9 +44,10 @@ class DistortionKind(Kind):
 
     def measure(self, task: "Task", progress: Progress) -> Measurement:
         """Judge the images while the weights are distorted; nothing is judged where the distortion does not apply."""
+        from robench.distortions.measure import distorted_model
         from robench.engine.task import judge_images
 
-        with _distorted(task) as obstacle:
+        with distorted_model(task) as obstacle:
             if not obstacle:
                 outcomes = judge_images(task, task.data.images, progress)
                 return Measurement(task.condition, task.draw, *outcomes)
@@ -68,53 +61,3 @@ class DistortionKind(Kind):
     def calibrates(self, condition: Condition) -> bool:
         """Batch norm's statistics are taken again over training images."""
         return condition.setting("batch_norm") == "recalibrated"
-
-
-@contextmanager
-def _distorted(task: "Task") -> Iterator[str]:
-    """Distort the model's weights for a while; yields why the condition does not apply to it, or ""."""
-    from robench.distortions.apply import distorted
-    from robench.engine.recalibration import recalibrated
-
-    condition, tested = task.condition, task.model
-    model = tested.original.model
-    scope, acts_on = str(condition.fact("scope")), str(condition.fact("acts_on"))
-    before = _statistics(task) if task.calibration is not None else None
-    with ExitStack() as stack:
-        stack.callback(tested.refresh)  # last of all, when weights and statistics are what they were
-        applies = stack.enter_context(
-            distorted(
-                model,
-                condition.name,
-                condition.level,
-                task.seed,
-                task.draw,
-                stored=tested.stored,
-                scope=scope,
-                acts_on=acts_on,
-            )
-        )
-        fits = before is None or stack.enter_context(recalibrated(model, _calibration_images(task), before))
-        tested.refresh()
-        if not applies:
-            coded = any(weight.is_coded for weight in tested.stored.values())
-            yield UNCHANGED if coded or acts_on == "values" else NO_CODES.format(acts_on)
-        else:
-            yield "" if fits else NO_BATCH_NORM
-
-
-def _statistics(task: "Task") -> "Statistics":
-    """Batch norm's statistics over the calibration images while the weights are what they were."""
-    from robench.engine.recalibration import statistics
-
-    def run() -> "Statistics":
-        return statistics(task.model.original.model, _calibration_images(task))
-
-    return task.model.remembered((task.calibration, "statistics"), run)
-
-
-def _calibration_images(task: "Task") -> "torch.Tensor":
-    import torch
-
-    assert task.calibration is not None
-    return torch.from_numpy(task.calibration.images)

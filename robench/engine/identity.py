@@ -17,7 +17,7 @@ def parameters_sha256(module: nn.Module) -> str:
     for name, tensor in module.state_dict().items():
         if isinstance(tensor, torch.Tensor):
             digest.update(name.encode())
-            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+            digest.update(_bits(tensor))
     return digest.hexdigest()
 
 
@@ -30,10 +30,9 @@ def fingerprint(module: nn.Module, logits: torch.Tensor) -> str:
     kinds = {type(part) for part in module.modules()}
     names = sorted(f"{kind.__module__}.{kind.__qualname__}" for kind in kinds)
     own = sorted((k for k in kinds if k.__module__.partition(".")[0] not in LIBRARIES), key=lambda k: k.__qualname__)
-    parts = [parameters_sha256(module), *names, code_digest(*own), tensor_sha256(logits)]
+    parts = [parameters_sha256(module), *names, code_digest(*own), hashlib.sha256(_bits(logits)).hexdigest()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def tensor_sha256(tensor: torch.Tensor) -> str:
-    """Of a tensor's bits."""
-    return hashlib.sha256(tensor.detach().cpu().contiguous().numpy().tobytes()).hexdigest()
+def _bits(tensor: torch.Tensor) -> bytes:
+    return tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()

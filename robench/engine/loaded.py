@@ -8,7 +8,6 @@ from torch import nn
 
 from robench.core.errors import RobenchError
 from robench.core.types import ModelCard
-from robench.engine.identity import parameters_sha256
 from robench.engine.layers import count_weights, weights
 from robench.quantizers.files import ActivationCode
 from robench.quantizers.stored import StoredWeight, stored_float
@@ -31,7 +30,7 @@ class LoadedModel:
     activations: Mapping[str, ActivationCode] = field(default_factory=dict)
 
 
-def in_floats(module: nn.Module, coded: Mapping[str, StoredWeight]) -> dict[str, StoredWeight]:
+def stored_weights(module: nn.Module, coded: Mapping[str, StoredWeight]) -> dict[str, StoredWeight]:
     """How all weights of a module are stored: as ``coded`` says, the others as the floats that they are."""
     return {name: coded.get(name) or stored_float(weight) for name, weight in weights(module).items()}
 
@@ -48,8 +47,9 @@ def from_module(module: nn.Module, name: str) -> LoadedModel:
         raise RobenchError(
             f"{name} cannot be copied ({error}); give robench a model that holds no computed tensors, or a factory."
         ) from error
-    stored = in_floats(own, {})
+    stored = stored_weights(own, {})
     tensors = list(own.parameters())
-    card = ModelCard(name=name, architecture=type(getattr(own, "network", own)).__name__, sha256=parameters_sha256(own))
+    network = getattr(own, "network", own)
+    card = ModelCard(name=name, architecture=type(network if isinstance(network, nn.Module) else own).__name__)
     size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
     return LoadedModel(card.with_size(count_weights(own), size), own.float().eval(), stored)

@@ -10,7 +10,7 @@ from robench.core.types import ModelCard
 from robench.data.base import Dataset
 from robench.engine.activations import calibrated, quantize_inputs
 from robench.engine.layers import inner_weights, weights
-from robench.engine.loaded import LoadedModel, in_floats
+from robench.engine.loaded import LoadedModel, stored_weights
 from robench.quantizers import QUANTIZERS
 
 
@@ -60,7 +60,7 @@ def quantized(loaded: LoadedModel, quantizer: str, training: Dataset | None = No
         training=made,
         test={},
     )
-    result = LoadedModel(card, module, in_floats(module, {**loaded.stored, **codes}), activations)
+    result = LoadedModel(card, module, stored_weights(module, {**loaded.stored, **codes}), activations)
     return replace(result, card=_with_size(result, card))
 
 

@@ -13,7 +13,7 @@ from robench.core.kinds import Progress, kind_of
 from robench.core.types import DataCard, Measurement, ResultCard, Suite
 from robench.data.base import Dataset
 from robench.data.choose import choose
-from robench.data.load import load as load_data
+from robench.data.load import load_calibration
 from robench.engine.loaded import LoadedModel, from_module
 from robench.engine.model import ModelUnderTest
 from robench.engine.precision import without_tf32
@@ -24,9 +24,6 @@ from robench.measure.environment import provenance
 from robench.measure.measure import measure
 from robench.measure.plan import Planned, plan
 from robench.measure.store import Store
-
-CALIBRATION = 500
-"""Training images on which batch norm and activations are calibrated: statistics are then known to a few percent."""
 
 Model = str | nn.Module | LoadedModel
 
@@ -198,8 +195,7 @@ def _calibration(request: Request, suite: Suite, data: Dataset) -> Dataset | Non
     if not conditions and not (request.quantize and needs_images(request.quantize)):
         return None
     spec = data.name if request.dataset == "auto" else request.dataset
-    training = load_data(spec, "train", request.data_dir)
-    return training.first(min(CALIBRATION, len(training)))
+    return load_calibration(spec, request.data_dir)
 
 
 def _load(model: Model, data: Dataset, checkpoint: Path | None = None) -> LoadedModel:

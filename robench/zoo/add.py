@@ -13,6 +13,7 @@ from robench.core.errors import RobenchError
 from robench.core.types import ModelCard
 from robench.data.base import Dataset
 from robench.data.load import load as load_data
+from robench.data.load import load_calibration
 from robench.engine.blocked import Blocked
 from robench.engine.layers import count_weights, inner_weights
 from robench.engine.loaded import LoadedModel
@@ -23,8 +24,6 @@ from robench.quantizers.files import StoredModel
 from robench.zoo.external import read_checkpoint
 from robench.zoo.load import CODE, build, load_folder, sha256
 
-CALIBRATION = 500
-"""Training images on which activations are calibrated."""
 PAPER = "Krishnamoorthi 2018, arXiv:1806.08342"
 
 
@@ -118,8 +117,7 @@ def add_quantized(model: LoadedModel, quantizer: str, folder: Path, data_dir: Pa
         raise RobenchError(f"{folder} is there already; choose another name, or delete it first.")
     dataset = model.card.dataset
     test = load_data(dataset, "test", data_dir)
-    training = load_data(dataset, "train", data_dir) if needs_images(quantizer) else None
-    result = quantized(model, quantizer, training.first(min(CALIBRATION, len(training))) if training else None)
+    result = quantized(model, quantizer, load_calibration(dataset, data_dir) if needs_images(quantizer) else None)
     codes = {name: stored for name, stored in result.stored.items() if stored.is_coded}
     floats = {n: t.contiguous() for n, t in result.module.state_dict().items() if n not in codes}
     card = replace(result.card, name=folder.name, paper=PAPER)

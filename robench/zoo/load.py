@@ -14,7 +14,7 @@ from robench.core.registry import did_you_mean
 from robench.core.types import ModelCard
 from robench.engine.activations import quantize_inputs
 from robench.engine.classifier import Classifier
-from robench.engine.loaded import LoadedModel, from_module, in_floats
+from robench.engine.loaded import LoadedModel, from_module, stored_weights
 from robench.quantizers import files
 from robench.zoo import hub
 from robench.zoo.external import create_timm, load_factory, load_state, load_timm
@@ -78,7 +78,7 @@ def load_folder(folder: Path) -> LoadedModel:
     module = build(card, folder)
     load_state(module, dict(stored.floats) | {name: w.weight() for name, w in stored.codes.items()}, str(path))
     quantize_inputs(module, stored.activations)
-    return LoadedModel(card, module.eval(), in_floats(module, stored.codes), stored.activations)
+    return LoadedModel(card, module.eval(), stored_weights(module, stored.codes), stored.activations)
 
 
 def build(card: ModelCard, folder: Path) -> nn.Module:

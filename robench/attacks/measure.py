@@ -1,0 +1,39 @@
+"""An attack on one model: the search that conditions share, and the flags that stand beside it."""
+
+from dataclasses import replace
+
+from robench.attacks import sanity
+from robench.attacks.search import Search, SearchResult
+from robench.attacks.toolbox import without_rounding
+from robench.core.kinds import Progress
+from robench.engine.task import Task, clean_outcomes, first_images
+
+
+def search(task: Task, progress: Progress) -> SearchResult:
+    """One search for all tasks that differ in the level alone."""
+    condition = replace(task.condition, level=None) if task.condition.grid else task.condition
+
+    def run() -> SearchResult:
+        clean, _ = clean_outcomes(task)
+        model, data, size = task.model, task.data, task.batch_size
+        with model.stopping_early(model.early_stopping and _predictable(task)):
+            found = Search(model, data, clean, condition, task.seed, task.draw, size, progress).run()
+        flags = _gradient_flags(task) if condition.fact("gradient") else ()
+        return replace(found, flags=found.flags + flags)
+
+    return task.model.remembered((task.data, condition, task.draw, task.seed), run)
+
+
+def _predictable(task: Task) -> bool:
+    def run() -> bool:
+        return sanity.predictable(without_rounding(task.model.gradients), *first_images(task))
+
+    return task.model.remembered((task.data, "predictable"), run)
+
+
+def _gradient_flags(task: Task) -> tuple[str, ...]:
+    def run() -> tuple[str, ...]:
+        flags = sanity.of_gradients(task.model.exact, *first_images(task))
+        return flags + sanity.of_surrogates(task.model.gradients, _predictable(task))
+
+    return task.model.remembered((task.data, "gradient flags"), run)
