@@ -14,7 +14,12 @@ __all__ = ["compare", "evaluate", "load_model"]
 
 
 def load_model(
-    name: str, dataset: str = "cifar10", checkpoint: str | Path | None = None, num_classes: int = 10
+    name: str,
+    dataset: str = "cifar10",
+    checkpoint: str | Path | None = None,
+    num_classes: int = 10,
+    *,
+    trust: bool = False,
 ) -> nn.Module:
     """Load a model as robench measures it.
 
@@ -23,6 +28,7 @@ def load_model(
         dataset: which of the zoo's models a bare name means: "cifar10" or "digits".
         checkpoint: weights for a timm model or a factory's.
         num_classes: for a timm model.
+        trust: run the code that the card of a model folder names.
 
     Returns:
         A module in eval mode: float32 pixels in [0, 1], [N, C, H, W], to logits; normalisation is inside.
@@ -30,7 +36,7 @@ def load_model(
     Raises:
         RobenchError: no such model, or one that cannot be loaded.
     """
-    return zoo.load(name, dataset, num_classes, Path(checkpoint) if checkpoint else None).module
+    return zoo.load(name, dataset, num_classes, Path(checkpoint) if checkpoint else None, trust=trust).module
 
 
 def evaluate(model: Model, dataset: str = "auto", suite: str = "robench-v1", **settings: Any) -> ResultCard:
@@ -46,7 +52,7 @@ def evaluate(model: Model, dataset: str = "auto", suite: str = "robench-v1", **s
         dataset: auto, cifar10, digits, ``npz:PATH`` or ``imagefolder:PATH``.
         suite: a suite's name, or a TOML file.
         **settings: further fields of ``robench.measure.run.Request``: twin, quantize, conditions, n_images, seed,
-            batch_size, data_dir, checkpoint, device, gradients, early_stopping, store.
+            batch_size, data_dir, checkpoint, device, gradients, early_stopping, store, trust.
 
     Returns:
         The model's result card; ``card.twin_card`` is that of its twin, or None.

@@ -15,6 +15,8 @@ from robench.core.types import Condition, Value
 
 SLACK = 1e-6
 """Float32 rounds pixels near 1 by 6e-8, and sums of L2 by more: within this, a perturbation counts as in the budget."""
+LARGEST = 100_000
+"""Of a parameter of an attack: steps and queries beyond it would take days, and memory to match."""
 COUNTS = ("steps", "queries", "n_queries")
 """Parameters of other libraries' attacks that count something."""
 
@@ -47,6 +49,20 @@ def perturb(
     Raises:
         RobenchError: unknown attack, or a result of another shape.
     """
+    return attempt(model, x, y, condition, seed, draw, images, epsilons)[0]
+
+
+def attempt(
+    model: nn.Module,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    condition: Condition,
+    seed: int,
+    draw: int = 0,
+    images: Iterable[int] | None = None,
+    epsilons: torch.Tensor | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """What :func:`perturb` gives, and for which images, bool [N], the attack kept to its budget."""
     attack, norm, params = _settings(condition)
     budget = Budget(norm, x.new_full((len(x),), condition.level or 0.0) if epsilons is None else epsilons)
     indices = range(len(x)) if images is None else images
@@ -67,15 +83,15 @@ def resume(
     if attack.resume is None:
         return start
     budget = Budget(norm, epsilons)
-    return _held(attack.resume(model, start, x, y, budget, **params), x, budget, condition.name)
+    return _held(attack.resume(model, start, x, y, budget, **params), x, budget, condition.name)[0]
 
 
-def _held(result: torch.Tensor, x: torch.Tensor, budget: Budget, name: str) -> torch.Tensor:
-    """What an attack gave; the clean image where that is outside the budget, or not finite."""
+def _held(result: torch.Tensor, x: torch.Tensor, budget: Budget, name: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """What an attack gave; the clean image where that is outside the budget, or not finite. And where it is not."""
     if result.shape != x.shape:
         raise RobenchError(f"the attack {name} gave {list(result.shape)} for {list(x.shape)}; fix the plug-in.")
     within = (size(result - x, budget.norm) <= budget.epsilon + SLACK) & result.isfinite().flatten(1).all(1)
-    return torch.where(per_image(within, x), result.detach().to(x.dtype).clamp(0, 1), x)
+    return torch.where(per_image(within, x), result.detach().to(x.dtype).clamp(0, 1), x), within
 
 
 def check(condition: Condition) -> Attack:
@@ -138,10 +154,11 @@ def _problem(value: Value, default: object) -> str:
     if isinstance(default, bool):
         return "" if isinstance(value, bool) else "true or false"
     if isinstance(default, int):
-        return "" if isinstance(value, int) and not isinstance(value, bool) and value >= 1 else "a whole number >= 1"
+        good = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= LARGEST
+        return "" if good else f"a whole number >= 1, and at most {LARGEST:,}"
     if isinstance(default, float):
-        good = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
-        return "" if good else "a number above 0"
+        good = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= LARGEST
+        return "" if good else f"a number above 0, and at most {LARGEST:,}"
     if isinstance(default, str):
         return "" if isinstance(value, str) else "text in quotes"
     return ""

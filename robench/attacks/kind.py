@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class AttackKind(Kind):
     """An adversarial perturbation of the input within a budget; the level is epsilon on the [0, 1] pixel scale."""
 
-    name, section, protocol = "attack", "Attacks", 7
+    name, section, protocol = "attack", "Attacks", 8
     further_sections: ClassVar[Mapping[str, str]] = {"rounded": "Attacks, on adversarial images rounded to 8 bits"}
     axis, log_axis, from_clean = "epsilon, pixel levels of 255", True, True
 

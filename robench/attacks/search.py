@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from robench.attacks.apply import check, perturb, resume
+from robench.attacks.apply import attempt, check, resume
 from robench.attacks.losses import misclassification_margin
 from robench.attacks.toolbox import loss_and_gradient, per_image
 from robench.core.errors import RobenchError
@@ -110,6 +110,8 @@ class Search:
         self.rounded = np.tile(clean, (levels, 1))
         self.tried = np.zeros((levels, images), bool)
         self.distance = np.zeros(images if levels == 1 else 0, np.float32)
+        self.changed = False
+        self.thrown_out = np.zeros(images, bool)
 
     def run(self) -> SearchResult:
         """Search until every image's epsilon is known, and audit a sample of what was left out."""
@@ -120,7 +122,7 @@ class Search:
                 done = self.high - self.low <= 1
                 self.progress(max(int(done.sum()), 1), int((done & (self.low >= 0)).sum()))
             guess = np.where(self.low < 0, self.high - 1, self.low + 1)
-        flags = self._audit()
+        flags = self._audit() + self._idle()
         level = np.arange(len(self.grid))[:, None]
         top1 = level <= self.low
         top5 = top1 | np.logical_and.accumulate(self.top5, axis=0)
@@ -158,12 +160,14 @@ class Search:
         x, y = self._batch(images)
         attacked = self.model.original if self.attack.traits.bare else self.model.gradients
         epsilons = self._epsilons(levels, x)
-        result = perturb(attacked, x, y, self.condition, self.seed, self.draw, images, epsilons)
-        attempt = Attempt(images, levels, x, y, result)
-        robust = self._judge(attempt)
+        result, within = attempt(attacked, x, y, self.condition, self.seed, self.draw, images, epsilons)
+        self.changed |= bool((result != x).any())
+        self.thrown_out[images[~within.cpu().numpy()]] = True
+        struck = Attempt(images, levels, x, y, result)
+        robust = self._judge(struck)
         self.tried[levels, images] = True
         self.low[images[robust]] = levels[robust]
-        return attempt, robust
+        return struck, robust
 
     def _epsilons(self, levels: Indices, like: torch.Tensor) -> torch.Tensor:
         return torch.tensor(self.grid, dtype=like.dtype, device=like.device)[torch.from_numpy(levels)]
@@ -218,6 +222,15 @@ class Search:
         above = np.arange(len(self.grid))[:, None] > levels
         robust_rounded = (self.rounded[:, images] | above).all(axis=0)
         return unknown | ((levels >= self.high[images]) & robust_rounded)
+
+    def _idle(self) -> tuple[str, ...]:
+        """Warn of an attack that did not attack, so that robustness to it means nothing."""
+        flags: list[str] = []
+        if self.tried.any() and self.grid[-1] and not self.changed:
+            flags.append("the attack changed no image")
+        if lost := int(self.thrown_out.sum()):
+            flags.append(f"results thrown out on {lost} of {len(self.low)} images: beyond the budget, or not finite")
+        return tuple(flags)
 
     def _audit(self) -> tuple[str, ...]:
         """Attack a sample of images again, with all steps.

@@ -1,12 +1,20 @@
-"""The application that every command joins, and how errors look."""
+"""The application that every command joins, how errors look, and with which status a command ends."""
 
-from collections.abc import Callable
+import errno
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from robench.core.errors import RobenchError
 
@@ -16,18 +24,27 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-results = Console()
-messages = Console(stderr=True)
+# Names and paths are not markup: square brackets in them are square brackets.
+results = Console(markup=False, highlight=False)
+messages = Console(stderr=True, markup=False, highlight=False)
 
 DataDir = Annotated[Path | None, typer.Option(help="Where CIFAR-10 is; else $ROBENCH_DATA, the cache, a download.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Trust = Annotated[bool, typer.Option("--trust", help="Run the code that a model's folder brings; read it first.")]
+
+BAD_INPUT, OWN_FAULT, INTERRUPTED, TERMINATED = 2, 70, 130, 143
+"""Exit statuses: something that the user can put right; a fault of robench's (sysexits' EX_SOFTWARE); signals."""
+
+
+class Terminated(KeyboardInterrupt):
+    """A request to end from outside, such as a scheduler's: what Ctrl-C does."""
 
 
 def _version(asked: bool) -> None:
     if asked:
         from importlib.metadata import version
 
-        results.print(f"robench {version('robench')}", highlight=False)
+        results.print(f"robench {version('robench')}")
         raise typer.Exit
 
 
@@ -41,23 +58,90 @@ def _main(
 
 
 def command(function: Callable[..., None], group: typer.Typer = app) -> Callable[..., None]:
-    """Register a command whose RobenchErrors become one sentence and status 2, and whose Ctrl-C becomes status 130."""
+    """Register a command; whatever happens in it ends in one sentence and a status, see ``one_way_out``."""
 
     @wraps(function)
     def guarded(*args: Any, **kwargs: Any) -> None:
-        try:
+        with one_way_out():
             function(*args, **kwargs)
-        except RobenchError as error:
-            messages.print(f"[bold red]error:[/] {escaped(str(error))}", soft_wrap=True, highlight=False)
-            raise typer.Exit(2) from error
-        except KeyboardInterrupt:
-            messages.print("stopped; what was finished is kept, and the same command goes on from there.")
-            raise typer.Exit(130) from None
 
     group.command(name=function.__name__.rstrip("_"))(guarded)
     return guarded
 
 
-def escaped(text: str) -> str:
-    """Text in which square brackets are not rich's markup."""
-    return text.replace("[", r"\[")
+@contextmanager
+def one_way_out() -> Iterator[None]:
+    """Turn every exception of the block into one sentence and an exit status.
+
+    A ``RobenchError`` ends with status 2, Ctrl-C with 130, a request to end with 143. Anything else is a fault of
+    robench's: its traceback goes to a file, and the status is 70.
+    """
+    with _ended_by_signals():
+        try:
+            yield
+        except RobenchError as error:
+            say_error(str(error))
+            raise typer.Exit(BAD_INPUT) from error
+        except KeyboardInterrupt as error:
+            say("stopped; what was finished is kept, and the same command goes on from there.")
+            raise typer.Exit(TERMINATED if isinstance(error, Terminated) else INTERRUPTED) from None
+        except (typer.Exit, typer.Abort):
+            raise
+        except MemoryError as error:
+            say_error("there is not enough memory for this; use fewer or smaller images, or a smaller --batch-size.")
+            raise typer.Exit(BAD_INPUT) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # the reader of a pipe has gone; typer ends quietly
+                raise
+            say_error(f"{_place(error)}{error.strerror or error}.")
+            raise typer.Exit(BAD_INPUT) from error
+        except Exception as error:  # the last resort, so that nobody reads a traceback
+            say_error(
+                f"this is a fault of robench's, {type(error).__name__}; please report it with {_written(error)}. "
+                "What was measured is kept, and the same command goes on from there."
+            )
+            raise typer.Exit(OWN_FAULT) from error
+
+
+def _place(error: OSError) -> str:
+    return f"{error.filename}: " if error.filename else "the output cannot be written: "
+
+
+def _written(error: Exception) -> str:
+    """Write a traceback to a file; gives its path."""
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="robench-", suffix=".traceback.txt", delete=False, encoding="utf-8", errors="backslashreplace"
+    ) as file:
+        file.write(f"robench {' '.join(sys.argv[1:])}\n\n")
+        traceback.print_exception(error, file=file)
+    return file.name
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """A request to end (SIGTERM, or SIGHUP where there is one) as an exception, as long as the block lasts."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise Terminated
+
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    try:
+        before = [(number, signal.signal(number, end)) for number in numbers]
+    except ValueError:  # not the main thread, which alone hears of signals
+        before = []
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+
+
+def say(text: str) -> None:
+    """Tell the user something; what a command was asked for goes to ``results`` instead."""
+    messages.print(text, soft_wrap=True)
+
+
+def say_error(text: str) -> None:
+    """Tell the user what is wrong."""
+    one_line = " ".join(text.split())
+    messages.print(Text.assemble(("error:", "bold red"), " ", one_line), soft_wrap=True)

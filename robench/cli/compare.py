@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from robench.cli.app import command, results
 
@@ -51,7 +52,7 @@ def _table(rows: "list[Row]", first: "ResultCard", second: "ResultCard") -> Tabl
         if row.section != section:
             section = row.section
             table.add_section()
-            table.add_row(f"[bold cyan]{section}[/]")
+            table.add_row(Text(section, style="bold cyan"))
         table.add_row(
             row.condition,
             percent(row.first),

@@ -1,12 +1,13 @@
 """robench evaluate."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from robench.cli.app import DataDir, Device, command, messages, results
+from robench.cli.app import DataDir, Device, Trust, command, messages, results, say
 from robench.core.errors import RobenchError
 
 if TYPE_CHECKING:
@@ -48,14 +49,14 @@ def evaluate(
     store: Annotated[Path, typer.Option(help="SQLite file of measurements; a stopped run goes on from it.")] = Path(
         "runs/measurements.sqlite"
     ),
+    trust: Trust = False,
     publish: Annotated[bool, typer.Option("--publish", help="Add the cards to ./leaderboards and render it.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result cards as JSON, and nothing else.")] = False,
 ) -> None:
     """Measure models under a suite, each against its full-precision twin."""
     from robench.cli.progress import run_with_progress
-    from robench.cli.tables import result_table
     from robench.measure.run import Request, open_run
-    from robench.results import cards
+    from robench.results import cards, leaderboard
 
     if publish and not BOARDS.is_dir():
         raise RobenchError("--publish writes to ./leaderboards: run it beside that folder.")
@@ -75,14 +76,23 @@ def evaluate(
         gradients=gradients,
         early_stopping=not all_steps,
         store=store,
+        trust=trust,
     )
-    with open_run(request, lambda notice: messages.print(notice, soft_wrap=True)) as run:
+    with open_run(request, say) as run:
         if publish and run.suite.part:
             raise RobenchError(
                 f"--publish adds whole suites to ./leaderboards; leave out what changes it ({run.suite.part})."
             )
+        if publish:
+            leaderboard.check_room(BOARDS / "cards", run.suite)
         cards.make_folder(out)
-        run_with_progress(run, messages)
+        try:
+            run_with_progress(run, messages)
+        except BaseException:
+            if not as_json:
+                with suppress(RobenchError):  # the store may be what failed
+                    _print_tables([run.card(model) for model in run.requested])
+            raise
         finished = {model: run.card(model) for model in run.models}
     for card in finished.values():
         cards.write(card, out)
@@ -93,9 +103,17 @@ def evaluate(
         data = [cards.to_dict(card) for card in requested]
         typer.echo(json.dumps(data if len(data) > 1 else data[0], indent=1))
         return
+    _print_tables(requested)
+    results.print(f"Result cards: {out}/   measurements: {store}", soft_wrap=True)
+
+
+def _print_tables(requested: "list[ResultCard]") -> None:
+    """The tables of the models that were asked for, as far as they are measured."""
+    from robench.cli.tables import result_table
+
     for card in requested:
-        results.print(result_table(card, card.twin_card))
-    results.print(f"Result cards: {out}/   measurements: {store}", soft_wrap=True, highlight=False)
+        if card.measurements:
+            results.print(result_table(card, card.twin_card))
 
 
 def _publish(requested: "list[ResultCard]", twins: "list[ResultCard]") -> None:
@@ -105,5 +123,5 @@ def _publish(requested: "list[ResultCard]", twins: "list[ResultCard]") -> None:
     folder = BOARDS / "cards"
     for card in [*requested, *(twin for twin in twins if not cards.is_published(twin, folder))]:
         cards.write(card, folder)
-    for path in leaderboard.write(BOARDS / "cards", BOARDS):
-        messages.print(f"wrote {path}")
+    for path in leaderboard.write(folder, BOARDS, lambda reason: say(f"left out: {reason}")):
+        say(f"wrote {path}")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from robench.cli.app import command, results
+from robench.cli.app import command, results, say
 from robench.core.errors import RobenchError
 
 
@@ -18,11 +18,16 @@ def leaderboard(
     """Render the leaderboards from the result cards."""
     from robench.results import leaderboard as boards
 
-    if not check:
-        for path in boards.write(cards, out):
-            results.print(f"wrote {path}")
-        return
-    stale = boards.stale(cards, out)
-    if stale:
-        raise RobenchError(f"{', '.join(stale)} in {out} differ from the cards; run: robench leaderboard")
-    results.print("the leaderboards are what the cards give")
+    left_out: list[str] = []
+    if check:
+        if stale := boards.stale(cards, out, left_out.append):
+            raise RobenchError(f"{', '.join(stale)} in {out} differ from the cards; run: robench leaderboard")
+    else:
+        for path in boards.write(cards, out, left_out.append):
+            results.print(f"wrote {path}", soft_wrap=True)
+    for reason in left_out:
+        say(f"left out: {reason}")
+    if left_out:
+        raise RobenchError(f"{len(left_out)} of the cards in {cards} are left out; see above.")
+    if check:
+        results.print("the leaderboards are what the cards give")

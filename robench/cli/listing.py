@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from robench.cli.app import command, results
 
@@ -48,7 +49,7 @@ def show(
     folder = zoo.find(model, sets[0] if sets else "cifar10")
     card = zoo.read_card(folder) if folder else zoo.load(model, "cifar10", 10).card
     for name, value in asdict(card).items():
-        results.print(f"[bold]{name}[/] = {value!r}", highlight=False)
+        results.print(Text.assemble((name, "bold"), f" = {value!r}"), soft_wrap=True)
     if len(sets) > 1:
         results.print(f"also for: {', '.join(sets[1:])}; show it with {sets[1]}/{model}")
 

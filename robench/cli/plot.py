@@ -22,4 +22,4 @@ def plot(
     found = [cards.read(cards.find(text, FOLDERS)) for text in names]
     title = name or "-".join(card.model.name.replace("/", "_") for card in found)
     for path in draw(found, out, title):
-        results.print(f"wrote {path}", soft_wrap=True, highlight=False)
+        results.print(f"wrote {path}", soft_wrap=True)

@@ -33,7 +33,7 @@ def _bars(screen: Console) -> Progress:
 
 def _line(screen: Console, text: str) -> None:
     if not screen.is_terminal:
-        screen.print(text, highlight=False, soft_wrap=True)
+        screen.print(text, soft_wrap=True)
 
 
 def run_with_progress(run: Run, screen: Console) -> None:
@@ -41,7 +41,7 @@ def run_with_progress(run: Run, screen: Console) -> None:
     pending = run.pending()
     known = len(run.work) - len(pending)
     if known:
-        screen.print(f"{known} of {known + len(pending)} measurements are stored already.", highlight=False)
+        screen.print(f"{known} of {known + len(pending)} measurements are stored already.")
     finished, work = 0, 0.0
     with _bars(screen) as progress:
         bar = progress.add_task("", total=sum(_cost(item.task) for item in pending), count="")
@@ -121,7 +121,7 @@ def train_with_progress(trainer: Trainer, log: Path, screen: Console) -> None:
     recipe = trainer.recipe
 
     def say(text: str) -> None:
-        screen.print(f"{recipe.name}: {text}.", highlight=False, soft_wrap=True)
+        screen.print(f"{recipe.name}: {text}.", soft_wrap=True)
 
     if trainer.done and trainer.done < recipe.epochs and trainer.precisions[-1] != trainer.precision:
         say(f"epochs so far in {in_words(trainer.precisions)}; the next are computed in {trainer.precision}")

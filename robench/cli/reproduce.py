@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from robench.cli.app import DataDir, Device, command, messages, results
+from robench.cli.app import DataDir, Device, command, messages, results, say
 from robench.core.errors import RobenchError
 from robench.core.registry import did_you_mean
 
@@ -46,7 +46,7 @@ def reproduce(
     files = Files(chosen, dataset, out)
     if check:
         files.check()
-        results.print(f"{files.page} is what the cards give", soft_wrap=True, highlight=False)
+        results.print(f"{files.page} is what the cards give", soft_wrap=True)
         return
     folders = _networks(chosen, dataset, data_dir, device, runs)
     request = Request(
@@ -58,11 +58,11 @@ def reproduce(
         n_images=n_images,
         store=store,
     )
-    with open_run(request, lambda notice: messages.print(notice, soft_wrap=True)) as run:
+    with open_run(request, say) as run:
         run_with_progress(run, messages)
         files.keep([run.card(model) for model in run.requested], chosen.facts(run, folders))
     for path in files.render():
-        results.print(f"wrote {path}", soft_wrap=True, highlight=False)
+        results.print(f"wrote {path}", soft_wrap=True)
 
 
 def _networks(study: "Study", dataset: str, data_dir: Path | None, device: str, runs: Path) -> Mapping[str, Path]:

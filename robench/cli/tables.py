@@ -3,7 +3,6 @@
 from rich.table import Table
 from rich.text import Text
 
-from robench.cli.app import escaped
 from robench.core.types import ResultCard
 from robench.results.summary import accuracy, difference, flags, fooling, groups, percent
 
@@ -38,5 +37,5 @@ def result_table(card: ResultCard, twin: ResultCard | None) -> Table:
         table.caption = f"{table.caption}\n* " + "\n* ".join(notes)
     sentences = [*fooling(card, twin), *(fooling(twin) if twin else [])]
     if sentences:
-        table.caption = escaped("\n".join([str(table.caption), *sentences]))
+        table.caption = "\n".join([str(table.caption), *sentences])
     return table

@@ -47,4 +47,4 @@ def train(
     trainer = start(chosen, data, folder, choose_device(device), twin, precision=precision, compiled=compiled)
     train_with_progress(trainer, folder / "log.jsonl", messages)
     card = export(trainer, folder, data_dir)
-    results.print(f"{card.name}: {score(card)}\nModel: {folder}", soft_wrap=True, highlight=False)
+    results.print(f"{card.name}: {score(card)}\nModel: {folder}", soft_wrap=True)

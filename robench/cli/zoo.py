@@ -1,6 +1,7 @@
 """robench zoo add, robench zoo quantize, robench zoo verify."""
 
 from functools import partial
+from math import isfinite
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +9,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from robench.cli.app import DataDir, app, command, messages, results
+from robench.cli.app import DataDir, Trust, app, command, messages, results
 from robench.core.errors import RobenchError
 
 group = typer.Typer(help="Add a model to the zoo, or verify the models that are in it.", no_args_is_help=True)
@@ -41,6 +42,7 @@ def add(
     from robench.zoo.hub import fetch_checkpoint
     from robench.zoo.load import CODE
 
+    folder = adding.new_folder(zoo, dataset, name)
     path, source = fetch_checkpoint(checkpoint)
     file, _, factory = architecture.rpartition(":")
     code = Path(file) if file.endswith(".py") else None
@@ -57,7 +59,6 @@ def add(
         training={"notes": training} if training else {},
         source=source,
     )
-    folder = zoo / dataset / name
     card = adding.add(card, path, folder, code=code, data_dir=data_dir)
     results.print(f"{name}: {adding.score(card)}; {card.bits} bit, {card.bits_per_weight} bits per weight in all")
     results.print(
@@ -79,7 +80,7 @@ def quantize(
 
     dataset, _, short = model.rpartition("/")
     loaded = shipped.load(model, dataset or "cifar10", 10)
-    folder = zoo / loaded.card.dataset / (name or f"{short}_{quantizer}")
+    folder = adding.new_folder(zoo, loaded.card.dataset, name or f"{short}_{quantizer}")
     card = adding.add_quantized(loaded, quantizer, folder, data_dir)
     results.print(f"{card.name}: {adding.score(card)}; {card.bits} bit, {card.bits_per_weight} bits per weight in all")
     results.print(f"Commit {folder}, and publish it: robench evaluate --model {folder} --publish", soft_wrap=True)
@@ -90,6 +91,7 @@ def verify(
     models: Annotated[list[str] | None, typer.Argument(help="Such as digits/twn_resnet20; all by default.")] = None,
     zoo: Annotated[Path | None, typer.Option(help="The folder of the zoo; the one in use by default.")] = None,
     data_dir: DataDir = None,
+    trust: Trust = False,
 ) -> None:
     """Check models of the zoo: checksum, architecture, bits, twin, and clean accuracy where the images are here."""
     from robench import zoo as shipped
@@ -105,8 +107,8 @@ def verify(
     failed, unchecked = 0, 0
     for folder in folders:
         name = f"{folder.parent.name}/{folder.name}"
-        messages.print(name, highlight=False, markup=False)
-        found = verify_folder(folder, data_dir)
+        messages.print(name)
+        found = verify_folder(folder, data_dir, trust=trust)
         failed += bool(found.wrong)
         unchecked += bool(found.unchecked) and not found.wrong
         verdict = "; ".join(found.wrong) or (
@@ -115,21 +117,29 @@ def verify(
         table.add_row(*map(Text, (name, verdict, found.accuracy)))
     results.print(table)
     if unchecked:
-        messages.print(f"the accuracy of {unchecked} of {len(folders)} models was not checked.", highlight=False)
+        messages.print(f"the accuracy of {unchecked} of {len(folders)} models was not checked.")
     if failed:
         raise RobenchError(f"{failed} of {len(folders)} models failed.")
 
 
 def _numbers(text: str, option: str) -> tuple[float, ...]:
     try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError as error:
-        raise RobenchError(f"{option} takes numbers with commas between them, such as 0.49,0.48,0.45.") from error
+        numbers = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        numbers = ()
+    if len(numbers) not in (1, 3) or not all(map(isfinite, numbers)) or (option == "--std" and min(numbers) <= 0):
+        raise RobenchError(
+            f"{option} takes numbers, one or one a channel, with commas between, such as 0.49,0.48,0.45."
+        )
+    return numbers
 
 
 def _option(text: str) -> tuple[str, float]:
     name, _, value = text.partition("=")
     try:
-        return name, float(value)
+        number = float(value)
     except ValueError as error:
         raise RobenchError(f"--option takes NAME=NUMBER, such as width=0.25, not {text!r}.") from error
+    if not 0 <= number <= 1024:
+        raise RobenchError(f"--option {name} must be from 0 to 1024, not {value}.")
+    return name, number

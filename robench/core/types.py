@@ -2,12 +2,20 @@
 
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
+from annotated_types import Interval, Len
 
+# What files may say; robench.core.gate holds them to it.
 Value = int | float | str | bool
+Text = Annotated[str, Len(0, 10_000)]
+Line = Annotated[str, Len(0, 500)]
+Count = Annotated[int, Interval(ge=0, le=10**15)]
+Classes = Annotated[int, Interval(ge=0, le=100_000)]
+Positive = Annotated[float, Interval(gt=0, le=1e6)]
+Options = dict[str, Annotated[int | float, Interval(ge=0, le=1024)]]
 Bits = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
 Images = npt.NDArray[np.uint8]
@@ -124,24 +132,24 @@ class ModelCard:
         source: where the weights come from, with the revision; empty if they were trained by the recipe.
     """
 
-    name: str
-    dataset: str = ""
-    architecture: str = ""
-    quantizer: str = "fp"
-    options: dict[str, float] = field(default_factory=dict)
-    bits: int = 32
-    num_classes: int = 0
-    mean: tuple[float, ...] = (0.0,)
-    std: tuple[float, ...] = (1.0,)
-    weights: int = 0
-    stored_bytes: int = 0
-    bits_per_weight: float = 0.0
-    sha256: str = ""
-    twin: str = ""
+    name: Line
+    dataset: Line = ""
+    architecture: Line = ""
+    quantizer: Line = "fp"
+    options: Options = field(default_factory=dict)
+    bits: Annotated[int, Interval(ge=1, le=32)] = 32
+    num_classes: Classes = 0
+    mean: Annotated[tuple[float, ...], Len(1, 3)] = (0.0,)
+    std: Annotated[tuple[Positive, ...], Len(1, 3)] = (1.0,)
+    weights: Count = 0
+    stored_bytes: Count = 0
+    bits_per_weight: Annotated[float, Interval(ge=0, le=1e6)] = 0.0
+    sha256: Line = ""
+    twin: Line = ""
     training: dict[str, Any] = field(default_factory=dict)
     test: dict[str, Any] = field(default_factory=dict)
-    paper: str = ""
-    source: str = ""
+    paper: Text = ""
+    source: Line = ""
 
     def with_size(self, weights: int, stored_bytes: int) -> "ModelCard":
         """The card with the number of weights, the bytes that store them, and the bits per weight that these give."""
@@ -188,10 +196,10 @@ class Suite:
 class DataCard:
     """Which images were evaluated."""
 
-    name: str
-    source: str
-    n: int
-    fingerprint: str
+    name: Line
+    source: Line
+    n: Annotated[int, Interval(ge=1, le=10**8)]
+    fingerprint: Line
 
 
 @dataclass(frozen=True, eq=False)

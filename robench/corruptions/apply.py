@@ -9,6 +9,8 @@ from robench.corruptions import CORRUPTIONS
 from robench.corruptions.draws import Draws
 
 CHUNK = 64
+LARGEST = 10_000
+"""Of an amount: at 10,000 photons, shot noise is a quarter of the last bit of a grey pixel."""
 ROUNDING = 1e-3  # float32 must not truncate an untouched pixel to the level below
 
 
@@ -20,8 +22,8 @@ def amount_of(name: str, severity: float | None, amount: float | None = None) ->
     """
     amounts = CORRUPTIONS[name].amounts
     if amount is not None and severity is None:
-        if not 0 < amount < float("inf"):
-            raise RobenchError(f"the amount of {name} must be a number above 0, not {amount}.")
+        if not 0 < amount <= LARGEST:
+            raise RobenchError(f"the amount of {name} must be a number above 0, and at most {LARGEST:,}, not {amount}.")
         return amount
     if amount is not None:
         raise RobenchError(f"the corruption {name} takes a severity or an amount, not both.")

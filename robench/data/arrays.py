@@ -1,14 +1,18 @@
 """Images from .npz files, in the shapes and ranges that people store them in."""
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
-from robench.core.errors import NotHereError, RobenchError
+from robench.core.arrays import read_npz
+from robench.core.errors import RobenchError
+from robench.core.files import expanded
 from robench.core.types import Images, Labels
 from robench.data import register
-from robench.data.base import Dataset
+from robench.data.base import MOST_CLASSES, Dataset
+
+DARK = 0.02
+"""Float images that are darker throughout have been divided by 255 twice: this is 5 of 255 levels."""
 
 
 def to_uint8(images: np.ndarray) -> Images:
@@ -26,6 +30,8 @@ def to_uint8(images: np.ndarray) -> Images:
             f"float images must lie in [0, 1], these run from {images.min():g} to {images.max():g}; "
             "store pixels before normalisation, as uint8 or divided by 255."
         )
+    if images.max() < DARK:
+        raise RobenchError(f"float images must lie in [0, 1], and none of these passes {images.max():g}: too dark.")
     return np.rint(images * 255).astype(np.uint8)
 
 
@@ -38,21 +44,20 @@ def channels_first(images: np.ndarray) -> np.ndarray:
     return images
 
 
-def read_npz(path: Path) -> tuple[Images, Labels]:
+def read_images(path: Path) -> tuple[Images, Labels]:
     """The arrays ``x`` and ``y`` of an .npz file, as uint8 [N, C, H, W] and int64 [N]; never unpickles.
 
     Raises:
         RobenchError: no such file, not an .npz, arrays missing or out of range.
     """
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            x, y = arrays["x"], arrays["y"]
-    except FileNotFoundError as error:
-        raise NotHereError(f"there is no file {path}; check the path.") from error
-    except KeyError as error:
-        raise RobenchError(f"{path} must hold two arrays, x (images) and y (labels).") from error
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise RobenchError(f"{path} cannot be read as .npz ({error}).") from error
+    arrays = read_npz(path, ("x", "y"), "data set")
+    x, y = arrays["x"], arrays["y"]
+    if y.ndim != 1 or not np.issubdtype(y.dtype, np.integer):
+        raise RobenchError(f"the labels y in {path} must be whole numbers [N], not {y.dtype} {list(y.shape)}.")
+    if not x.size or x.ndim not in (3, 4):
+        raise RobenchError(f"the images x in {path} must be [N, H, W, C] or [N, H, W], not {list(x.shape)}.")
+    if y.min() < 0 or y.max() >= MOST_CLASSES:
+        raise RobenchError(f"the labels y in {path} run from {y.min()} to {y.max()}; they count from 0.")
     return channels_first(to_uint8(x)), y.astype(np.int64)
 
 
@@ -63,7 +68,7 @@ def npz(split: str, argument: str, data_dir: Path | None) -> Dataset:
         raise RobenchError("say which file: --dataset npz:PATH.")
     if split != "test":
         raise RobenchError(f"npz:{argument} holds test images alone; training images need imagefolder:PATH.")
-    path = Path(argument).expanduser()
-    images, labels = read_npz(path)
-    classes = tuple(str(i) for i in range(max(int(labels.max(initial=0)) + 1, 2)))
+    path = expanded(Path(argument))
+    images, labels = read_images(path)
+    classes = tuple(str(i) for i in range(max(int(labels.max()) + 1, 2)))
     return Dataset(f"npz:{path.name}", path.name, images, labels, classes)

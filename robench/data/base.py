@@ -9,8 +9,13 @@ from typing import Protocol
 import numpy as np
 
 from robench.core.errors import RobenchError
+from robench.core.files import short
 from robench.core.seeding import stream
 from robench.core.types import Images, Labels
+
+MOST_CLASSES = 100_000
+SMALLEST = 4
+"""Pixels along a side; no picture of anything is smaller."""
 
 
 class Source(Protocol):
@@ -81,9 +86,17 @@ class Dataset:
         return digest.hexdigest()
 
 
+def check_no_argument(name: str, argument: str) -> None:
+    """Raise RobenchError where something follows the name of a data set that has one form alone."""
+    if argument:
+        raise RobenchError(f"the data set {name} takes nothing after its name; leave out :{short(argument, 60)}.")
+
+
 def _problem(images: Images, labels: Labels, classes: int) -> str:
     if images.ndim != 4 or images.shape[1] not in (1, 3) or images.dtype != np.uint8:
         return f"images must be 8-bit [N, C, H, W] with 1 or 3 channels, got {images.dtype} {list(images.shape)}"
+    if min(images.shape[2:]) < SMALLEST:
+        return f"its images are of {images.shape[3]}x{images.shape[2]} pixels, and need {SMALLEST} along each side"
     if labels.shape != (len(images),) or not len(labels):
         return f"there are {len(images)} images and labels of shape {list(labels.shape)}"
     if labels.min() < 0 or labels.max() >= classes:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from robench.data import register
-from robench.data.base import Dataset
+from robench.data.base import Dataset, check_no_argument
 
 TRAIN = 797
 
@@ -13,6 +13,7 @@ TRAIN = 797
 @register("digits")
 def digits(split: str, argument: str, data_dir: Path | None) -> Dataset:
     """1,797 8x8 digits enlarged to 32x32 RGB (each pixel 4x4): the first 797 train, the last 1,000 test."""
+    check_no_argument("digits", argument)
     from sklearn.datasets import load_digits
 
     small, labels = load_digits(return_X_y=True)

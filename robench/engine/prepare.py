@@ -6,6 +6,7 @@ from dataclasses import replace
 import torch
 
 from robench.core.errors import RobenchError
+from robench.core.files import short
 from robench.data.base import Dataset
 from robench.engine.blocked import Blocked, settled
 from robench.engine.folding import Folded, agrees, fold_batch_norm
@@ -78,8 +79,14 @@ def _tried(model: Blocked, x: torch.Tensor, name: str, classes: int) -> torch.Te
         with torch.inference_mode(), torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
             torch.manual_seed(0)
             logits = model(x)
-    except (RuntimeError, ValueError, TypeError) as error:
-        raise RobenchError(f"{name} fails on images {shape}: {str(error).splitlines()[0]}") from error
+    except RobenchError:
+        raise
+    except (Exception, SystemExit) as error:  # its code may be the user's own
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise RobenchError(f"{name} fails on images {shape}: {short(reason)}") from error
+    if not isinstance(logits, torch.Tensor) or not logits.is_floating_point():
+        what = logits.dtype if isinstance(logits, torch.Tensor) else type(logits).__name__
+        raise RobenchError(f"{name} gives {what} for images {shape}; logits must be a tensor of floats.")
     if logits.dim() != 2 or logits.shape[1] < classes:
         raise RobenchError(
             f"{name} gives {list(logits.shape)} for images {shape}; logits must be [{len(x)}, {classes}]."

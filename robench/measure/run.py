@@ -9,6 +9,8 @@ from torch import nn
 
 from robench import suites, zoo
 from robench.core.errors import RobenchError
+from robench.core.files import short
+from robench.core.gate import LARGEST_SEED, MOST_IMAGES
 from robench.core.kinds import Progress, kind_of
 from robench.core.types import DataCard, Measurement, ResultCard, Suite
 from robench.data.base import Dataset
@@ -49,6 +51,7 @@ class Request:
         gradients: precision of attack gradients: auto, bfloat16 or float32; verdicts are always in float32.
         early_stopping: attacks leave images alone that they are not going to fool.
         store: an SQLite file that keeps measurements; without it nothing is kept.
+        trust: run code that the cards of model folders name.
     """
 
     models: tuple[Model, ...]
@@ -66,6 +69,7 @@ class Request:
     gradients: str = "auto"
     early_stopping: bool = True
     store: Path | None = None
+    trust: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +144,7 @@ def open_run(request: Request, notify: Callable[[str], None] = lambda notice: No
     Raises:
         RobenchError: anything that the request names cannot be had, or does not fit.
     """
+    _check_numbers(request)
     if request.quantize and request.twin != "auto":
         raise RobenchError("--quantize compares each model with itself; leave --twin out.")
     suite = _chosen_suite(request)
@@ -150,7 +155,7 @@ def open_run(request: Request, notify: Callable[[str], None] = lambda notice: No
     suite = suite.with_images(n_images, len(data))
     calibration = _calibration(request, suite, data)
     data = data.first(n_images)
-    loaded = [_load(model, data, request.checkpoint) for model in dict.fromkeys(request.models)]
+    loaded = [_load(model, data, request.checkpoint, trust=request.trust) for model in dict.fromkeys(request.models)]
     if request.quantize:
         pairs = {quantized(model, request.quantize, calibration): model for model in loaded}
         loaded = list(pairs)
@@ -170,6 +175,14 @@ def open_run(request: Request, notify: Callable[[str], None] = lambda notice: No
             yield Run(tuple(models[model] for model in loaded), twins, data, suite, work, store, calibration)
         finally:
             store.close()
+
+
+def _check_numbers(request: Request) -> None:
+    """Raise RobenchError where a number of the request is none that makes sense."""
+    for name, least, most in (("n_images", 1, MOST_IMAGES), ("seed", 0, LARGEST_SEED), ("batch_size", 1, MOST_IMAGES)):
+        value = getattr(request, name)
+        if value is not None and (type(value) is not int or not least <= value <= most):
+            raise RobenchError(f"{name} must be a whole number from {least} to {most}, not {short(repr(value), 60)}.")
 
 
 def _chosen_suite(request: Request) -> Suite:
@@ -198,13 +211,13 @@ def _calibration(request: Request, suite: Suite, data: Dataset) -> Dataset | Non
     return load_calibration(spec, request.data_dir)
 
 
-def _load(model: Model, data: Dataset, checkpoint: Path | None = None) -> LoadedModel:
+def _load(model: Model, data: Dataset, checkpoint: Path | None = None, *, trust: bool = False) -> LoadedModel:
     if isinstance(model, LoadedModel):
         return model
     if isinstance(model, nn.Module):
         return from_module(model, type(model).__name__)
     benchmark = data.name if data.name in zoo.names() else "cifar10"
-    return zoo.load(model, benchmark, len(data.classes), checkpoint)
+    return zoo.load(model, benchmark, len(data.classes), checkpoint, trust=trust)
 
 
 def _pairs(loaded: list[LoadedModel], data: Dataset, choice: str) -> dict[LoadedModel, LoadedModel]:
@@ -224,4 +237,4 @@ def _twin(model: LoadedModel, others: list[LoadedModel], data: Dataset, choice: 
     same_set = [other for other in others if other.card.name == name and other.card.dataset == model.card.dataset]
     if same_set:
         return same_set[0]
-    return _load(f"{model.card.dataset}/{name}" if choice == "auto" else name, data)
+    return zoo.twin_of(model.card) if choice == "auto" else _load(name, data)

@@ -1,5 +1,6 @@
 """Measurements as they come: one SQLite file, written after each, so that nothing measured is ever lost."""
 
+import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator
@@ -12,11 +13,16 @@ from robench.core.bits import pack, unpack
 from robench.core.errors import RobenchError
 from robench.core.types import Condition, Measurement
 
-VERSION = 4
+VERSION = 5
+APPLICATION = 0x726F6265
+"""Marks an SQLite file as a store of robench's: "robe"."""
+SQLITE = b"SQLite format 3\0"
+WAIT = 30
+"""Seconds that another run may hold the file."""
 TABLE = """
 create table if not exists measurements (
     key text primary key, model text, condition text, draw integer,
-    total integer, top1 blob, top5 blob, rounded blob, distance blob, flags text, seconds real
+    total integer, top1 blob, top5 blob, rounded blob, distance blob, flags text, seconds real, digest text
 )
 """
 
@@ -35,25 +41,35 @@ class Store:
         self.path = path
         try:
             if path is not None:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(path or ":memory:", timeout=30)
+                _check_place(path)
+            self._connection = sqlite3.connect(path or ":memory:", timeout=WAIT)
         except (OSError, sqlite3.Error) as error:
             raise self._error(error) from error
         with self._guard() as connection:
-            version = connection.execute("pragma user_version").fetchone()[0]
+            marks = [connection.execute(f"pragma {name}").fetchone()[0] for name in ("application_id", "user_version")]
             empty = not connection.execute("select count(*) from sqlite_master").fetchone()[0]
-            if not empty and version != VERSION:
+            if not empty and marks[0] not in (0, APPLICATION):
+                raise RobenchError(f"{path} is a database of another program; name another file with --store.")
+            if not empty and marks != [APPLICATION, VERSION]:
                 raise RobenchError(
-                    f"the store {path} is of version {version}, this robench writes version {VERSION}; "
+                    f"the store {path} is of version {marks[1]}, this robench writes version {VERSION}; "
                     "name another file with --store."
                 )
             connection.execute(TABLE)
+            connection.execute(f"pragma application_id = {APPLICATION}")
             connection.execute(f"pragma user_version = {VERSION}")
 
     def _error(self, error: Exception) -> RobenchError:
+        if "locked" in str(error):
+            return RobenchError(
+                f"another program has had the store {self.path} in use for {WAIT} s; wait for its end, or name another "
+                "file with --store."
+            )
+        if "not a database" in str(error) or "malformed" in str(error):
+            return RobenchError(f"the store {self.path} is damaged ({error}); name another file with --store.")
         return RobenchError(
-            f"the store {self.path} cannot be read or written ({error}); free space or name another file with --store. "
-            "What it holds already is safe."
+            f"the store {self.path} cannot be read or written ({error}); make it writable, free space, or name another "
+            "file with --store. What it holds already is safe."
         )
 
     @contextmanager
@@ -86,17 +102,26 @@ class Store:
             measurement.seconds,
         )
         with self._guard() as connection:
-            connection.execute("insert or replace into measurements values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+            slots = ", ".join("?" * (len(row) + 1))
+            connection.execute(f"insert or replace into measurements values ({slots})", (*row, _digest(row)))  # noqa: S608
 
     def get(self, key: str, condition: Condition, draw: int) -> Measurement | None:
-        """The measurement that is stored under a key, or None."""
+        """The measurement that is stored under a key, or None.
+
+        Raises:
+            RobenchError: its row is not what was written.
+        """
         with self._guard() as connection:
-            row = connection.execute(
-                "select total, top1, top5, rounded, distance, flags, seconds from measurements where key = ?", (key,)
-            ).fetchone()
+            row = connection.execute("select * from measurements where key = ?", (key,)).fetchone()
         if row is None:
             return None
-        total, *outcomes, distance, flags, seconds = row
+        *written, digest = row
+        if digest != _digest(tuple(written)):
+            raise RobenchError(
+                f"the store {self.path} is damaged: the measurement of {condition.key} is not as it was written; "
+                "name another file with --store."
+            )
+        total, *outcomes, distance, flags, seconds = written[4:]
         top1, top5, rounded = (unpack(packed, total if packed else 0) for packed in outcomes)
         distances = np.frombuffer(distance, np.float32)
         return Measurement(condition, draw, top1, top5, tuple(json.loads(flags)), seconds, rounded, distances)
@@ -104,3 +129,23 @@ class Store:
     def close(self) -> None:
         """Close the file; what was put is there."""
         self._connection.close()
+
+
+def _check_place(path: Path) -> None:
+    """Make the folder of a store; RobenchError where its file is there and is none."""
+    if str(path).startswith((":", "file:")):
+        raise RobenchError(f"{path} names no file; name one with --store, such as runs/measurements.sqlite.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        return
+    if not path.is_file():
+        raise RobenchError(f"{path} is no file; name another with --store.")
+    with path.open("rb") as file:
+        start = file.read(len(SQLITE))
+    if start not in (b"", SQLITE):
+        raise RobenchError(f"{path} is there, and is no store of measurements; name another file with --store.")
+
+
+def _digest(row: tuple[object, ...]) -> str:
+    """Of what is written: a row that was cut short or edited is not handed out."""
+    return hashlib.sha256(repr(row).encode()).hexdigest()

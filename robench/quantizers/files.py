@@ -4,16 +4,21 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import torch
+from annotated_types import Interval, Len
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from robench.core.errors import RobenchError
+from robench.core.files import check_data_file
+from robench.core.gate import checked
+from robench.core.types import Line
 from robench.quantizers.stored import StoredWeight, coded, unpack
 
 SMALLEST_GROUP = 8
+Bits = Annotated[int, Interval(ge=1, le=8)]
 USUAL = {1: "sign", 2: "ternary"}
 """Encodings of files from before they were named."""
 
@@ -34,6 +39,29 @@ def recognise(weight: torch.Tensor) -> StoredWeight | None:
         if rows.shape[1] >= SMALLEST_GROUP and torch.equal(found.weight(), weight):
             return found
     return None
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a file says of one coded weight."""
+
+    bits: Bits
+    shape: Annotated[list[Annotated[int, Interval(ge=1, le=2**31)]], Len(1, 8)]
+    encoding: Line = ""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a file says of its coded weights."""
+
+    weights: dict[Line, Form]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a file says of its layers: the bits of their inputs."""
+
+    layers: dict[Line, Bits]
 
 
 @dataclass(frozen=True)
@@ -89,15 +117,15 @@ def load(path: Path) -> StoredModel:
     Raises:
         RobenchError: the file is missing, cut short, not safetensors, or holds codes that do not fit.
     """
+    check_data_file(path, "weights file")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-        layout, bits = (json.loads(metadata.get(key, "{}")) for key in ("lowbit", "activations"))
-        codes = {name: _weight(name, form, tensors) for name, form in layout.items()}
-        activations = {layer: _activation(layer, int(width), tensors) for layer, width in bits.items()}
-    except FileNotFoundError as error:
-        raise RobenchError(f"there is no weights file at {path}; check the path.") from error
+        layout = checked(Layout, f'{{"weights": {metadata.get("lowbit", "{}")}}}', "its metadata")
+        inputs = checked(Inputs, f'{{"layers": {metadata.get("activations", "{}")}}}', "its metadata")
+        codes = {name: _weight(name, form, tensors) for name, form in layout.weights.items()}
+        activations = {layer: _activation(layer, width, tensors) for layer, width in inputs.layers.items()}
     except (SafetensorError, OSError, KeyError, ValueError, TypeError, AttributeError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise RobenchError(f"the weights file {path} cannot be read ({reason}); fetch or train it again.") from error
@@ -111,10 +139,11 @@ def _activation(layer: str, bits: int, tensors: dict[str, torch.Tensor]) -> Acti
     return ActivationCode(scale, int(zero), bits)
 
 
-def _weight(name: str, form: dict[str, Any], tensors: dict[str, torch.Tensor]) -> StoredWeight:
+def _weight(name: str, form: Form, tensors: dict[str, torch.Tensor]) -> StoredWeight:
     """One coded weight; its parts are taken out of ``tensors``."""
-    bits = int(form["bits"])
-    encoding = str(form["encoding"] if "encoding" in form else USUAL[bits])
+    encoding = form.encoding or USUAL[form.bits]
     packed, scale = tensors.pop(f"{name}.codes"), tensors.pop(f"{name}.scale")
-    values = unpack(packed, encoding, bits, tuple(map(int, form["shape"])))
-    return StoredWeight(values, encoding, bits, scale, tensors.pop(f"{name}.zero_point", None))
+    if (scale < 0).any():
+        raise ValueError(f"{name} has negative scales")
+    values = unpack(packed, encoding, form.bits, tuple(form.shape))
+    return StoredWeight(values, encoding, form.bits, scale, tensors.pop(f"{name}.zero_point", None))

@@ -3,32 +3,119 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import Annotated, Any
 
 import numpy as np
+import numpy.typing as npt
+from annotated_types import Interval, Len
 
+from robench.core.arrays import read_npz
 from robench.core.bits import unpack
 from robench.core.errors import RobenchError
-from robench.core.types import Condition, DataCard, Measurement, ModelCard, ResultCard, Suite
+from robench.core.files import check_data_file, exists, read_text, short, whole
+from robench.core.gate import Seed, check_name, checked
+from robench.core.types import (
+    Bits,
+    Condition,
+    Count,
+    DataCard,
+    Floats,
+    Line,
+    Measurement,
+    ModelCard,
+    ResultCard,
+    Suite,
+    Value,
+)
 
 SCHEMA = 3
 OUTCOMES = ("top1", "top5", "rounded")
+COUNTS = ("correct", "correct_top5", "correct_rounded", "mean_distance")
+
+
+@dataclass(frozen=True)
+class ConditionEntry:
+    """A condition in a card."""
+
+    kind: Line
+    name: Line
+    level: float | None
+    params: dict[str, Value]
+    grid: list[float]
+    draws: Annotated[int, Interval(ge=1, le=100_000)] = 1
+    facts: dict[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MeasurementEntry:
+    """A measurement in a card; its outcomes are in the file beside it."""
+
+    condition: ConditionEntry
+    draw: Count
+    correct: Count
+    correct_top5: Count
+    correct_rounded: Count | None
+    mean_distance: float | None
+    total: Count
+    flags: Annotated[list[Line], Len(0, 100)]
+    seconds: Annotated[float, Interval(ge=0)]
+
+
+@dataclass(frozen=True)
+class SuiteEntry:
+    """The suite in a card."""
+
+    name: Line
+    version: Count
+    n_images: Count
+    seed: Seed
+    part: Line
+    conditions: list[ConditionEntry]
+
+    def __post_init__(self) -> None:
+        check_name(self.name, "the name of a suite")
+
+
+@dataclass(frozen=True)
+class TwinEntry:
+    """Which model a card is compared with."""
+
+    name: Line
+    sha256: Line
+
+
+@dataclass(frozen=True)
+class CardFile:
+    """The JSON of a card."""
+
+    schema: int
+    model: ModelCard
+    twin: TwinEntry | None
+    suite: SuiteEntry
+    data: DataCard
+    measurements: Annotated[list[MeasurementEntry], Len(1)]
+    provenance: dict[str, Line]
+    outcomes_sha256: Line
 
 
 def card_path(card: ResultCard, folder: Path) -> Path:
     """``<model>.<dataset>.<suite>.json`` in ``folder``; signs that do not belong into a file name become ``_``.
 
     Another number of images than the suite's stands behind its name (``.n1017``). What that does not say stands before
-    ``.json`` as a short digest: a part of a suite, and the weights of a model that has no folder of its own in a zoo.
+    ``.json`` as a short digest: a part of a suite, the weights of a model that has no folder of its own in a zoo, the
+    pixels of images of one's own.
     """
     parts = [card.model.name, card.data.name, card.suite.name]
     if card.data.n != card.suite.n_images:
         parts.append(f"n{card.data.n}")
     names = [re.sub(r"[^\w.-]+", "_", part) for part in parts]
     untold = [card.suite.part] if card.suite.part else []
+    if names[1] != card.data.name:
+        untold += [card.data.name, card.data.fingerprint]
     if not card.model.test or names[0] != card.model.name:
         untold += [card.model.name, card.model.sha256]
     if untold:
@@ -90,8 +177,12 @@ def make_folder(folder: Path) -> None:
     """Make the folder for cards, or say at once that it cannot be had."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
     except OSError as error:
-        raise RobenchError(f"no folder can be made at {folder} ({error.strerror}); name another with --out.") from error
+        raise RobenchError(
+            f"no cards can be written to {folder} ({error.strerror}); name another with --out."
+        ) from error
 
 
 def write(card: ResultCard, folder: Path) -> Path:
@@ -105,16 +196,14 @@ def write(card: ResultCard, folder: Path) -> Path:
         kind: np.concatenate([np.packbits(getattr(m, kind)) for m in card.measurements]) for kind in OUTCOMES
     }
     packed["distance"] = np.concatenate([m.distance for m in card.measurements])
-    make_folder(folder)
     try:
-        partial = path.with_suffix(".partial")
-        with partial.open("wb") as file:
-            np.savez_compressed(file, **packed)
-        # The digest binds the two files: a card whose outcomes another run has replaced is seen to be damaged.
-        data = to_dict(card) | {"outcomes_sha256": hashlib.sha256(partial.read_bytes()).hexdigest()}
-        partial.replace(outcomes_path(path))
-        partial.write_text(json.dumps(data, indent=1) + "\n")
-        partial.replace(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        with whole(path) as text, whole(outcomes_path(path)) as arrays:
+            with arrays.open("wb") as file:
+                np.savez_compressed(file, **packed)
+            # The digest binds the two files: a card whose outcomes another run has replaced is seen to be damaged.
+            data = to_dict(card) | {"outcomes_sha256": hashlib.sha256(arrays.read_bytes()).hexdigest()}
+            text.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8", newline="\n")
     except OSError as error:
         raise RobenchError(
             f"the result card cannot be written to {folder} ({error.strerror}); name another folder with --out. "
@@ -139,75 +228,107 @@ def find(name: str, folders: Iterable[Path]) -> Path:
     Raises:
         RobenchError: there is none, or more than one.
     """
-    if Path(name).is_file():
+    if exists(Path(name)):
         return Path(name)
     found = [path for folder in folders for path in sorted(folder.glob("*.json")) if path.name.startswith(f"{name}.")]
     if len(found) == 1:
         return found[0]
     if found:
         raise RobenchError(f"{name} may be {' or '.join(str(path) for path in found)}; name one.")
-    raise RobenchError(f"there is no result card {name}; make one with: robench evaluate --model {name}.")
+    raise RobenchError(f"there is no result card {short(name)}; make one: robench evaluate --model {short(name)}")
 
 
 def read(path: Path) -> ResultCard:
     """Read a card and its outcomes.
 
     Raises:
-        RobenchError: one of the files is missing, damaged or of another version.
+        RobenchError: one of the files is missing, damaged or of another version, or the two contradict each other.
     """
+    where, again = f"the card {path}", "measure it again."
+    text = read_text(path)
+    schema = re.search(r'"schema": (\d+)', text[:1000])
+    if schema and int(schema[1]) != SCHEMA:
+        raise RobenchError(f"{where} has schema {schema[1]}, this robench reads {SCHEMA}; {again}")
+    file = checked(CardFile, text, where)
+    beside = outcomes_path(path)
+    check_data_file(beside, "outcomes file")
+    if hashlib.sha256(beside.read_bytes()).hexdigest() != file.outcomes_sha256:
+        raise RobenchError(f"the outcomes of {where} are not those that it was written with; {again}")
     try:
-        data = json.loads(path.read_text())
-        if data["schema"] != SCHEMA:
-            raise RobenchError(f"the card {path} has schema {data['schema']}, this robench reads {SCHEMA}.")
-        if hashlib.sha256(outcomes_path(path).read_bytes()).hexdigest() != data["outcomes_sha256"]:
-            raise RobenchError(
-                f"the outcomes of the card {path} are not those that it was written with; measure it again."
-            )
-        with np.load(outcomes_path(path), allow_pickle=False) as outcomes:
-            bits = {kind: outcomes[kind] for kind in OUTCOMES}
-            distances = outcomes["distance"] if "distance" in outcomes else np.zeros(0, np.float32)
-        return _from_dict(data, bits, distances)
-    except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
-        raise RobenchError(f"the card {path} cannot be read ({error}); measure it again.") from error
+        return _card(file, Outcomes(read_npz(beside, (*OUTCOMES, "distance"), "outcomes file")))
+    except ValueError as error:
+        raise RobenchError(f"{where} contradicts itself: {error}; {again}") from error
 
 
-def _read_condition(data: dict[str, Any]) -> Condition:
-    params = tuple(sorted(data["params"].items()))
-    facts = tuple(sorted(data.get("facts", {}).items()))
-    return Condition(
-        data["kind"], data["name"], data["level"], params, data.get("draws", 1), tuple(data["grid"]), facts
-    )
+class Outcomes:
+    """The packed outcomes of a card, taken measurement by measurement."""
+
+    def __init__(self, arrays: Mapping[str, npt.NDArray]) -> None:
+        for name, array in arrays.items():
+            wanted = np.float32 if name == "distance" else np.uint8
+            if array.ndim != 1 or array.dtype != wanted:
+                raise ValueError(f"its array {name} is {array.dtype} {list(array.shape)}")
+        self.arrays = dict(arrays)
+
+    def bits(self, kind: str, total: int) -> Bits:
+        """The next ``total`` outcomes of a kind."""
+        return unpack(self._take(kind, -(-total // 8)).tobytes(), total)
+
+    def distances(self, total: int) -> Floats:
+        """The next ``total`` distances."""
+        return self._take("distance", total)
+
+    def _take(self, name: str, count: int) -> npt.NDArray:
+        array = self.arrays[name]
+        if count > len(array):
+            raise ValueError(f"its array {name} is too short")
+        self.arrays[name] = array[count:]
+        return array[:count]
+
+    def check_used_up(self) -> None:
+        """Raise ValueError where something is left."""
+        for name, array in self.arrays.items():
+            if len(array):
+                raise ValueError(f"its array {name} is too long")
 
 
-def _from_dict(data: dict[str, Any], bits: dict[str, np.ndarray], distances: np.ndarray) -> ResultCard:
-    conditions = tuple(_read_condition(c) for c in data["suite"]["conditions"])
+def _card(file: CardFile, outcomes: Outcomes) -> ResultCard:
+    conditions = tuple(_read_condition(entry) for entry in file.suite.conditions)
     known = {condition: condition for condition in conditions}
-    measurements = []
-    start = dict.fromkeys(OUTCOMES, 0)
-    for entry in data["measurements"]:
-        outcomes = []
-        for kind in OUTCOMES:
-            total = 0 if kind == "rounded" and entry["correct_rounded"] is None else entry["total"]
-            end = start[kind] + -(-total // 8)
-            outcomes.append(unpack(bits[kind][start[kind] : end].tobytes(), total))
-            start[kind] = end
-        top1, top5, rounded = outcomes
-        condition = _read_condition(entry["condition"])
-        condition, flags = known.get(condition, condition), tuple(entry["flags"])
-        measured = 0 if entry.get("mean_distance") is None else entry["total"]
-        distance, distances = distances[:measured], distances[measured:]
-        measurement = Measurement(condition, entry["draw"], top1, top5, flags, entry["seconds"], rounded, distance)
-        if measurement.correct != entry["correct"]:
-            raise KeyError(f"outcomes of {measurement.condition.key} do not fit its count")
-        measurements.append(measurement)
-    model = data["model"]
-    card = ModelCard(**model | {"mean": tuple(model["mean"]), "std": tuple(model["std"])})
-    twin = data["twin"] or {"name": "", "sha256": ""}
-    return ResultCard(
-        card,
-        Suite(**data["suite"] | {"conditions": conditions}),
-        DataCard(**data["data"]),
-        tuple(measurements),
-        (twin["name"], twin["sha256"]),
-        data["provenance"],
-    )
+    measurements: dict[tuple[Condition, int], Measurement] = {}
+    for entry in file.measurements:
+        condition = known.get(_read_condition(entry.condition))
+        if condition is None or entry.draw >= condition.draws:
+            raise ValueError(f"{entry.condition.name} is measured, and not in its suite")
+        if (condition, entry.draw) in measurements:
+            raise ValueError(f"draw {entry.draw} of {condition.key} is there twice")
+        measurements[condition, entry.draw] = _read_measurement(entry, condition, file.data.n, outcomes)
+    outcomes.check_used_up()
+    suite = _suite(file.suite, conditions)
+    twin = file.twin or TwinEntry("", "")
+    found = tuple(measurements.values())
+    return ResultCard(file.model, suite, file.data, found, (twin.name, twin.sha256), dict(file.provenance))
+
+
+def _read_measurement(entry: MeasurementEntry, condition: Condition, images: int, outcomes: Outcomes) -> Measurement:
+    if entry.total not in (0, images):
+        raise ValueError(f"{condition.key} has outcomes of {entry.total} of {images} images")
+    top1, top5 = (outcomes.bits(kind, entry.total) for kind in ("top1", "top5"))
+    rounded = outcomes.bits("rounded", entry.total if entry.correct_rounded is not None else 0)
+    distance = outcomes.distances(entry.total if entry.mean_distance is not None else 0)
+    found = Measurement(condition, entry.draw, top1, top5, tuple(entry.flags), entry.seconds, rounded, distance)
+    if not (np.isfinite(distance) & (distance >= 0)).all():
+        raise ValueError(f"{condition.key} has distances that are none")
+    told = {key: value for key, value in asdict(entry).items() if key in COUNTS}
+    if told != {key: value for key, value in _measurement(found).items() if key in COUNTS} or (top1 & ~top5).any():
+        raise ValueError(f"the outcomes of {condition.key} do not fit its counts")
+    return found
+
+
+def _read_condition(entry: ConditionEntry) -> Condition:
+    params, facts = (tuple(sorted(values.items())) for values in (entry.params, entry.facts))
+    return Condition(entry.kind, entry.name, entry.level, params, entry.draws, tuple(entry.grid), facts)
+
+
+def _suite(suite: SuiteEntry, conditions: tuple[Condition, ...]) -> Suite:
+    return Suite(suite.name, suite.version, suite.n_images, suite.seed, conditions, suite.part)

@@ -1,43 +1,76 @@
 """From a folder of cards to one markdown file a suite, and whether the files are up to date."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from robench.core.errors import RobenchError
-from robench.core.types import ResultCard
+from robench.core.files import read_text, write_text
+from robench.core.types import ResultCard, Suite
 from robench.results import cards
 from robench.results.markdown import leaderboard
 
+Tell = Callable[[str], None]
 
-def render(folder: Path) -> dict[str, str]:
+
+def _refuse(reason: str) -> None:
+    raise RobenchError(reason)
+
+
+def _by_suite(folder: Path, tell: Tell) -> dict[str, list[ResultCard]]:
+    """The cards of a folder by the name of their suite; ``tell`` hears of those that cannot be read."""
+    found: dict[str, list[ResultCard]] = {}
+    for path in sorted(folder.glob("*.json")):
+        try:
+            card = cards.read(path)
+        except RobenchError as error:
+            tell(str(error))
+        else:
+            found.setdefault(card.suite.name, []).append(card)
+    return found
+
+
+def render(folder: Path, tell: Tell = _refuse) -> dict[str, str]:
     """File name -> contents, for every suite that has cards in ``folder``.
 
+    Args:
+        folder: of the cards.
+        tell: hears of each card and suite that is left out, and why; unless it is given, the first ends it.
+
     Raises:
-        RobenchError: there are no cards, a card is damaged, or two cards of a suite are of different versions.
+        RobenchError: there are no cards, or one would be left out and nobody is told.
     """
-    by_suite: dict[str, list[ResultCard]] = {}
-    for path in sorted(folder.glob("*.json")):
-        card = cards.read(path)
-        by_suite.setdefault(card.suite.name, []).append(card)
-    if not by_suite:
+    if not any(folder.glob("*.json")):
         raise RobenchError(f"there are no result cards in {folder}; make some with: robench evaluate --publish.")
-    for name, found in by_suite.items():
+    boards = {}
+    for name, found in _by_suite(folder, tell).items():
         if len({card.suite for card in found}) > 1:
-            raise RobenchError(f"the cards of {name} in {folder} are of different versions; measure the older again.")
-    return {f"{name}.md": leaderboard(found) for name, found in by_suite.items()}
+            tell(f"the cards of {name} in {folder} are of different versions; measure the older again.")
+        else:
+            boards[f"{name}.md"] = leaderboard(found)
+    return boards
 
 
-def write(folder: Path, out: Path) -> list[Path]:
-    """Write the leaderboards of the cards in ``folder`` to ``out``."""
+def write(folder: Path, out: Path, tell: Tell = _refuse) -> list[Path]:
+    """Write the leaderboards of the cards in ``folder`` to ``out``; arguments as for ``render``."""
     written = []
-    for name, text in render(folder).items():
+    for name, text in render(folder, tell).items():
         out.mkdir(parents=True, exist_ok=True)
-        (out / name).write_text(text)
+        write_text(out / name, text)
         written.append(out / name)
     return written
 
 
-def stale(folder: Path, out: Path) -> list[str]:
-    """The names of the files in ``out`` that are not what the cards give."""
-    return [
-        name for name, text in render(folder).items() if not (out / name).is_file() or (out / name).read_text() != text
-    ]
+def stale(folder: Path, out: Path, tell: Tell = _refuse) -> list[str]:
+    """The names of the files in ``out`` that are not what the cards give; arguments as for ``render``."""
+    boards = render(folder, tell)
+    return [name for name, text in boards.items() if not (out / name).is_file() or read_text(out / name) != text]
+
+
+def check_room(folder: Path, suite: Suite) -> None:
+    """Raise RobenchError where cards of a suite could not stand beside those that are in ``folder``."""
+    others = _by_suite(folder, lambda told: None).get(suite.name, [])
+    if any(card.suite != suite for card in others):
+        raise RobenchError(
+            f"the cards in {folder} are of another suite named {suite.name}; give yours another name, or measure "
+            "theirs again."
+        )

@@ -1,5 +1,7 @@
 """The leaderboard of one suite as markdown."""
 
+import re
+
 from robench.core.types import ResultCard, Suite
 from robench.results.summary import (
     VARIANTS,
@@ -26,6 +28,9 @@ Size and bits per weight are those of the whole file, with scales, batch norm an
 """
 
 
+INTERVAL = r"[\d.,/+\- beyond]*\](?![(\[:])"
+"""What follows the bracket of an interval, which is no link."""
+
 SEEDS = """\
 The next tables have the mean over training seeds and the standard deviation between them. An interval above is about
 other images for the same weights; this is about other weights from the same recipe.
@@ -51,20 +56,21 @@ def _by_images(cards: list[ResultCard]) -> dict[tuple[str, str, int], list[Resul
 def _data_section(suite: Suite, cards: list[ResultCard]) -> str:
     data = cards[0].data
     lines = [
-        f"## {data.name}: {data.n} images",
-        f"\nImages: the first {data.n} of {data.source}, fingerprint `{data.fingerprint[:12]}`. Seed {suite.seed}.\n",
+        f"## {plain(data.name)}: {data.n} images",
+        f"\nImages: the first {data.n} of {plain(data.source)}, fingerprint `{plain(data.fingerprint[:12])}`. "
+        f"Seed {suite.seed}.\n",
         table(
             ["model", "architecture", "quantizer", "bits", "weights", "size", "bits per weight", "twin"],
             [
                 [
-                    card.model.name,
-                    card.model.architecture,
-                    card.model.quantizer,
+                    plain(card.model.name),
+                    plain(card.model.architecture),
+                    plain(card.model.quantizer),
                     str(card.model.bits),
                     f"{card.model.weights:,}",
                     f"{card.model.stored_bytes / 1000:,.0f} kB",
                     f"{8 * card.model.stored_bytes / max(card.model.weights, 1):.2f}",
-                    card.twin[0],
+                    plain(card.twin[0]),
                 ]
                 for card in cards
             ],
@@ -74,12 +80,14 @@ def _data_section(suite: Suite, cards: list[ResultCard]) -> str:
     rows = groups(suite)
     for section in dict.fromkeys(group.section for group in rows):
         chosen = [group for group in rows if group.section == section]
-        header = ["model", *(group.label for group in chosen)]
-        body = [[card.model.name, *(_cell(card, _twin(card, cards), group) for group in chosen)] for card in cards]
+        header = ["model", *(plain(group.label) for group in chosen)]
+        body = [
+            [plain(card.model.name), *(_cell(card, _twin(card, cards), group) for group in chosen)] for card in cards
+        ]
         lines += [f"### {section}\n", table(header, body)]
     lines += _seeds_section(rows, cards)
     notes = [note for card in cards for note in _flag_notes(card, rows)]
-    notes += [f"- {sentence}" for card in cards for sentence in fooling(card, _twin(card, cards))]
+    notes += [f"- {plain(sentence)}" for card in cards for sentence in fooling(card, _twin(card, cards))]
     return "\n".join([*lines, *notes, ""] if notes else lines)
 
 
@@ -94,7 +102,8 @@ def _flag_notes(card: ResultCard, rows: list[Group]) -> list[str]:
     for group in rows:
         for flag in flags(card, group):
             where.setdefault(flag, []).append(group.label)
-    return [f"- {card.model.name}, {', '.join(labels)}: {flag}" for flag, labels in where.items()]
+    notes = (f"{card.model.name}, {', '.join(labels)}: {flag}" for flag, labels in where.items())
+    return [f"- {plain(note)}" for note in notes]
 
 
 def _seeds_section(rows: list[Group], cards: list[ResultCard]) -> list[str]:
@@ -104,10 +113,13 @@ def _seeds_section(rows: list[Group], cards: list[ResultCard]) -> list[str]:
     for section in dict.fromkeys(group.section for group in rows) if families else ():
         chosen = [group for group in rows if group.section == section]
         body = [
-            [base, str(len(family)), *(percent_of_seeds(seed_spread(family, group)) for group in chosen)]
+            [plain(base), str(len(family)), *(percent_of_seeds(seed_spread(family, group)) for group in chosen)]
             for base, family in families
         ]
-        lines += [f"### {section}: over training seeds\n", table(["model", "seeds", *(g.label for g in chosen)], body)]
+        lines += [
+            f"### {section}: over training seeds\n",
+            table(["model", "seeds", *(plain(g.label) for g in chosen)], body),
+        ]
     return [SEEDS, *lines] if lines else []
 
 
@@ -121,7 +133,13 @@ def _cell(card: ResultCard, twin: ResultCard | None, group: Group) -> str:
     return own if isinstance(gap, str) else f"{own}<br>{percent(gap, signed=True)}"
 
 
+def plain(text: str) -> str:
+    """Text from a card as markdown that shows it, and is nothing else: no markup, no link, no second line."""
+    signs = rf"[\\`|<]|\[(?!{INTERVAL})"
+    return re.sub(signs, lambda sign: "&lt;" if sign[0] == "<" else f"\\{sign[0]}", " ".join(text.split()))
+
+
 def table(header: list[str], body: list[list[str]]) -> str:
-    """A markdown table."""
+    """A markdown table; its cells are markdown already."""
     lines = [header, ["---"] * len(header), *body]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"

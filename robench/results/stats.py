@@ -1,6 +1,6 @@
 """Intervals and paired tests. The image is the unit; draws of noise are never pooled with images."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,6 +12,10 @@ from robench.core.seeding import stream
 from robench.core.types import Bits
 
 RESAMPLES = 2000
+MANY = 2_000
+"""Images above which those with equal outcomes are drawn together in a bootstrap."""
+HELD = 2**22
+"""Random numbers of a bootstrap that are held at once."""
 
 
 @dataclass(frozen=True)
@@ -104,15 +108,42 @@ def bootstrap_p(differences: np.ndarray, *, resample_rows: bool) -> float:
 def _resampled_means(values: np.ndarray, resample_rows: bool) -> npt.NDArray[np.float64]:
     # Outcomes and their differences are whole numbers, and so are their sums: exact on every processor, whatever the
     # order of additions. A sum of shares would be 1e-18 on one and -1e-18 on another where the mean is 0.
-    image_counts, row_counts = _counts(*values.shape, resample_rows)
-    sums = (row_counts * (image_counts @ values.T)).sum(1)
-    return sums / values.size
+    rows, images = values.shape
+    if images > MANY:
+        # Images with the same outcomes are drawn together: the same distribution, from fewer random numbers.
+        patterns, times = _patterns(values)
+        parts: Iterable[npt.NDArray[np.float64]] = _counts(rows, images, times / images)
+    else:
+        patterns, parts = values, _known_counts(rows, images)
+    # One part after the other, of which the last is for the rows: not all of them are held at once.
+    sums, latest = [], np.zeros((0, patterns.shape[1]))
+    for part in parts:
+        sums.append(latest @ patterns.T)
+        latest = part
+    row_counts = latest if resample_rows else np.ones((1, rows))
+    return (row_counts * np.concatenate(sums)).sum(1) / values.size
+
+
+def _patterns(values: np.ndarray) -> tuple[np.ndarray, npt.NDArray[np.intp]]:
+    """The different columns of a matrix, and how often each is there."""
+    kinds = np.zeros(values.shape[1], np.intp)
+    for row in values:
+        levels, place = np.unique(row, return_inverse=True)
+        kinds = np.unique(kinds * len(levels) + place, return_inverse=True)[1]
+    _, first, times = np.unique(kinds, return_index=True, return_counts=True)
+    return values[:, first], times
 
 
 @lru_cache(maxsize=8)
-def _counts(rows: int, images: int, resample_rows: bool) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """How often each image and each row is drawn in each resample: [resamples, images], [resamples, rows]."""
+def _known_counts(rows: int, images: int) -> tuple[npt.NDArray[np.float64], ...]:
+    return tuple(_counts(rows, images))
+
+
+def _counts(rows: int, images: int, shares: npt.NDArray[np.float64] | None = None) -> Iterator[npt.NDArray[np.float64]]:
+    """How often each image is drawn, some resamples at a time: [resamples, images]; at last, each row: [all, rows]."""
     rng = stream(0, "bootstrap", rows, images)
-    image_counts = rng.multinomial(images, np.full(images, 1 / images), RESAMPLES)
-    row_counts = rng.multinomial(rows, np.full(rows, 1 / rows), RESAMPLES) if resample_rows else np.ones((1, rows))
-    return image_counts.astype(float), row_counts.astype(float)
+    shares = np.full(images, 1 / images) if shares is None else shares
+    size = max(HELD // len(shares), 1)
+    for start in range(0, RESAMPLES, size):
+        yield rng.multinomial(images, shares, min(size, RESAMPLES - start)).astype(float)
+    yield rng.multinomial(rows, np.full(rows, 1 / rows), RESAMPLES).astype(float)

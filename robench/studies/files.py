@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from robench.core.errors import RobenchError
+from robench.core.files import read_text, write_text
 from robench.core.types import ResultCard
 from robench.results import cards
 from robench.results.drawing import save
@@ -39,12 +40,12 @@ class Files:
         for card in found:
             cards.write(card, self.cards)
         measured = {"cards": [cards.card_path(card, self.cards).name for card in found], **facts}
-        self._facts.write_text(json.dumps(measured, indent=1) + "\n")
+        write_text(self._facts, json.dumps(measured, indent=1) + "\n")
 
     def render(self) -> list[Path]:
         """Write the page and the figures from what was kept."""
         found, facts = self._kept()
-        self.page.write_text(self._text(found, facts))
+        write_text(self.page, self._text(found, facts))
         stem = self.study.stem(self.dataset)
         drawn: list[Path] = []
         for name, figure in self.study.figures(found, facts):
@@ -54,7 +55,7 @@ class Files:
     def check(self) -> None:
         """Raise RobenchError where the page is not what was kept gives."""
         text = self._text(*self._kept())
-        if not self.page.is_file() or self.page.read_text() != text:
+        if not self.page.is_file() or read_text(self.page) != text:
             raise RobenchError(f"{self.page} differs from its cards; run: {self.study.command}")
 
     def _text(self, found: list[ResultCard], facts: Facts) -> str:
@@ -62,7 +63,7 @@ class Files:
 
     def _kept(self) -> tuple[list[ResultCard], Facts]:
         try:
-            facts: dict[str, Any] = json.loads(self._facts.read_text())
+            facts: dict[str, Any] = json.loads(read_text(self._facts))
             return [cards.read(self.cards / name) for name in facts["cards"]], facts
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RobenchError(

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from robench.core.errors import RobenchError
+from robench.core.files import write_text
 from robench.core.types import ModelCard
 from robench.data.base import Dataset
 from robench.data.load import load as load_data
@@ -50,8 +51,8 @@ def start(
         trainer = Trainer(recipe, data, folder / "checkpoint.pt", device, precision=precision, compiled=compiled)
         if twin is not None and not trainer.done:
             trainer.branch(twin / BRANCH)
-            lines = (twin / "log.jsonl").read_text().splitlines(keepends=True)
-            (folder / "log.jsonl").write_text("".join(lines[: trainer.done]))
+            lines = (twin / "log.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+            write_text(folder / "log.jsonl", "".join(lines[: trainer.done]))
     except FileExistsError as error:
         raise RobenchError(f"{error} holds a run of another recipe; name another folder.") from error
     except FileNotFoundError as error:

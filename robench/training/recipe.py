@@ -1,15 +1,23 @@
 """A training recipe: data, not code."""
 
-import tomllib
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Annotated
+
+from annotated_types import Interval, Len
 
 from robench.core.errors import RobenchError
+from robench.core.files import exists, short
+from robench.core.gate import check_name, checked, read_toml
 from robench.core.registry import did_you_mean
+from robench.core.types import Count, Options, Positive, Text
 from robench.data.base import Dataset
 
 RECIPES = Path(__file__).parent / "recipes"
+LARGEST_SEED = 2**40
+"""Each epoch has a seed of its own, made from the recipe's, of 64 bits."""
+Share = Annotated[float, Interval(ge=0, le=1)]
 
 
 @dataclass(frozen=True)
@@ -50,36 +58,39 @@ class Recipe:
     dataset: str
     architecture: str
     quantizer: str
-    epochs: int
-    learning_rate: float
-    mean: list[float]
-    std: list[float]
-    options: dict[str, float] = field(default_factory=dict)
+    epochs: Annotated[int, Interval(ge=1, le=100_000)]
+    learning_rate: Annotated[float, Interval(gt=0, le=1000)]
+    mean: Annotated[list[float], Len(1, 3)]
+    std: Annotated[list[Positive], Len(1, 3)]
+    options: Options = field(default_factory=dict)
     start: str = ""
-    batch_size: int = 256
+    batch_size: Annotated[int, Interval(ge=1, le=1_000_000)] = 256
     optimizer: str = "sgd"
-    weight_decay: float = 5e-4
-    momentum: float = 0.9
-    full_precision: float = 0.0
-    clip: float = 0.0
+    weight_decay: Annotated[float, Interval(ge=0, le=100)] = 5e-4
+    momentum: Annotated[float, Interval(ge=0, lt=1)] = 0.9
+    full_precision: Share = 0.0
+    clip: Annotated[float, Interval(ge=0, le=1000)] = 0.0
     adversarial: str = ""
-    warmup: float = 0.3
-    crop: int = 4
+    warmup: Share = 0.3
+    crop: Annotated[int, Interval(ge=0, le=64)] = 4
     flip: bool = True
-    label_smoothing: float = 0.0
+    label_smoothing: Annotated[float, Interval(ge=0, lt=1)] = 0.0
     bf16: bool = True
-    recalibrate: int = 0
-    average: int = 0
-    hold_out: int = 0
+    recalibrate: Count = 0
+    average: Count = 0
+    hold_out: Count = 0
     tested_under: list[str] = field(default_factory=list)
-    seed: int = 0
+    seed: Annotated[int, Interval(ge=0, le=LARGEST_SEED)] = 0
     twin: str = ""
-    paper: str = ""
+    paper: Text = ""
 
     def __post_init__(self) -> None:
-        if self.epsilon < 0:
-            raise ValueError(f"adversarial = {self.adversarial!r} is below 0")
-        if not 0 <= self.average <= self.epochs - self.switch:
+        check_name(self.name, "the name of a recipe")
+        if self.twin:
+            check_name(self.twin, "the twin of a recipe")
+        if not 0 <= self.epsilon <= 1:
+            raise ValueError(f'adversarial = {self.adversarial!r} is not from 0 to 1, such as "8/255"')
+        if self.average > self.epochs - self.switch:
             raise ValueError(f"average = {self.average} is not from 0 to the epochs after those in full precision")
         if self.average and not self.recalibrate:
             raise ValueError("averaged weights need their own batch-norm statistics: set recalibrate")
@@ -92,7 +103,10 @@ class Recipe:
     @property
     def epsilon(self) -> float:
         """The budget of adversarial training on the [0, 1] pixel scale; 0 where there is none."""
-        return float(Fraction(self.adversarial or 0))
+        try:
+            return float(Fraction(self.adversarial or 0))
+        except (ValueError, ArithmeticError) as error:
+            raise ValueError(f'adversarial must be a fraction such as "8/255", not {self.adversarial!r}') from error
 
     def with_seed(self, seed: int) -> "Recipe":
         """The recipe with another seed; model and twin are named by it (``twn_resnet20_seed1``), but for seed 0."""
@@ -120,11 +134,6 @@ def load_recipe(name: str) -> Recipe:
     """
     shipped = {str(path.relative_to(RECIPES).with_suffix("")): path for path in RECIPES.rglob("*.toml")}
     path = shipped.get(name, Path(name))
-    if not path.is_file():
-        raise RobenchError(f"no recipe is named {name!r}; {did_you_mean(name, list(shipped))}")
-    try:
-        recipe = Recipe(**tomllib.loads(path.read_text()))
-    except (tomllib.TOMLDecodeError, TypeError, ValueError) as error:
-        known = ", ".join(field.name for field in fields(Recipe))
-        raise RobenchError(f"the recipe {path} does not fit: {error}. Valid keys: {known}.") from error
-    return recipe
+    if not exists(path):
+        raise RobenchError(f"no recipe is named {short(repr(name))}; {did_you_mean(name, list(shipped))}")
+    return checked(Recipe, read_toml(path, "recipe"), f"the recipe {path}")

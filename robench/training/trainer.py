@@ -3,7 +3,8 @@
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from torch.optim.swa_utils import AveragedModel
 from robench import zoo
 from robench.architectures import ARCHITECTURES
 from robench.core.errors import RobenchError
+from robench.core.files import short, whole
 from robench.data.base import Dataset
 from robench.distortions.apply import check, distorted
 from robench.engine.classifier import Classifier
@@ -87,6 +89,29 @@ def _compiled(model: Classifier) -> nn.Module:
     compiled = torch.compile(model)
     assert isinstance(compiled, nn.Module)
     return compiled
+
+
+@contextmanager
+def _readable(checkpoint: Path) -> Iterator[None]:
+    """RobenchError where a checkpoint, in the block, turns out to be damaged."""
+    try:
+        yield
+    except (FileNotFoundError, RobenchError):
+        raise
+    except Exception as error:  # torch's reader, and what it gives, fail in any way on a damaged file
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise RobenchError(
+            f"the checkpoint {checkpoint} is damaged ({short(reason)}); delete it, and the run begins anew."
+        ) from error
+
+
+def _read(checkpoint: Path) -> dict[str, Any]:
+    """A checkpoint, read without running code."""
+    with _readable(checkpoint):
+        state: dict[str, Any] = torch.load(checkpoint, weights_only=True)
+        for key in ("recipe", "done", "best_robust", "model", "optimizer"):
+            state[key]
+        return state
 
 
 def _with_defaults(settings: dict[str, Any], checkpoint: Path) -> dict[str, Any]:
@@ -162,9 +187,13 @@ class Trainer:
             self._resume()
 
     def _resume(self) -> None:
-        state = torch.load(self.checkpoint, weights_only=True)
+        state = _read(self.checkpoint)
         if _with_defaults(state["recipe"], self.checkpoint) != asdict(self.recipe):
             raise FileExistsError(self.checkpoint)
+        with _readable(self.checkpoint):
+            self._restore(state)
+
+    def _restore(self, state: dict[str, Any]) -> None:
         self.model.load_state_dict(state["model"])
         if self.averaged:
             self.averaged.load_state_dict(state["averaged"])
@@ -187,7 +216,7 @@ class Trainer:
         Raises:
             FileExistsError: it is of another recipe.
         """
-        state = torch.load(checkpoint, weights_only=True)
+        state = _read(checkpoint)
         ours, theirs = (
             shared(settings) for settings in (asdict(self.recipe), _with_defaults(state["recipe"], checkpoint))
         )
@@ -207,11 +236,11 @@ class Trainer:
             "averaged": self.averaged.state_dict() if self.averaged else None,
             "optimizer": self.optimizer.state_dict(),
         }
-        partial = self.checkpoint.with_suffix(".partial")
-        torch.save(state, partial)
-        if self.done == self.switch:
-            shutil.copyfile(partial, self.checkpoint.with_name(BRANCH))
-        partial.replace(self.checkpoint)
+        with whole(self.checkpoint) as draft:
+            torch.save(state, draft)
+            if self.done == self.switch:
+                with whole(self.checkpoint.with_name(BRANCH)) as branch:
+                    shutil.copyfile(draft, branch)
 
     def run(self, report: Callable[[Epoch], None], step_done: Callable[[], None] = lambda: None) -> Classifier:
         """Train the epochs that are left; ``report`` hears of each after it is on disk.

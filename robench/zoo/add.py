@@ -1,6 +1,8 @@
 """From a trained network, or a checkpoint, to a folder of the zoo."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,7 +12,10 @@ import torch
 from torch import nn
 
 from robench.core.errors import RobenchError
+from robench.core.files import exists, whole, write_text
+from robench.core.gate import check_name
 from robench.core.types import ModelCard
+from robench.data import DATASETS
 from robench.data.base import Dataset
 from robench.data.load import load as load_data
 from robench.data.load import load_calibration
@@ -21,7 +26,7 @@ from robench.engine.quantize import needs_images, quantized
 from robench.engine.verdict import count_correct, near_chance
 from robench.quantizers import QUANTIZERS, files
 from robench.quantizers.files import StoredModel
-from robench.zoo.external import read_checkpoint
+from robench.zoo.external import load_state, read_checkpoint
 from robench.zoo.load import CODE, build, load_folder, sha256
 
 PAPER = "Krishnamoorthi 2018, arXiv:1806.08342"
@@ -40,12 +45,13 @@ def export(folder: Path, card: ModelCard, stored: StoredModel, test: Dataset) ->
         The card that was written.
     """
     path = folder / "weights.safetensors"
-    files.save(path, stored)
-    module = build(card, folder)
+    with whole(path) as partial:
+        files.save(partial, stored)
+    module = build(card, folder, trust=True)
     card = card.with_size(count_weights(module), path.stat().st_size)
     card = replace(card, bits=max((weight.bits for weight in stored.codes.values()), default=32), sha256=sha256(path))
     write_card(card, folder)
-    correct = count_correct(Blocked(load_folder(folder).module), test)
+    correct = count_correct(Blocked(load_folder(folder, trust=True).module), test)
     score = {"correct": correct, "total": len(test), "source": test.source, "fingerprint": test.fingerprint}
     card = replace(card, test=score)
     write_card(card, folder)
@@ -54,7 +60,7 @@ def export(folder: Path, card: ModelCard, stored: StoredModel, test: Dataset) ->
 
 def write_card(card: ModelCard, folder: Path) -> None:
     """Write card.toml."""
-    (folder / "card.toml").write_text(tomli_w.dumps(asdict(card)))
+    write_text(folder / "card.toml", tomli_w.dumps(asdict(card)))
 
 
 def score(card: ModelCard) -> str:
@@ -73,31 +79,27 @@ def add(
             become low-bit ones, where the checkpoint does not hold low-bit values already.
         checkpoint: a safetensors or torch file; names may have a prefix, or differ where order and shapes agree.
         folder: must not be there yet; nothing is left in it where something fails.
-        code: a Python file that the card's ``model.py:factory`` stands for.
+        code: a Python file that the card's ``model.py:factory`` stands for; it is run, as any architecture that the
+            card names.
         data_dir: where the data are.
 
     Raises:
         RobenchError: the checkpoint cannot be read, does not fit, or is no better than chance on the test images.
     """
-    if folder.exists():
-        raise RobenchError(f"{folder} is there already; choose another name, or delete it first.")
+    _check_new(folder)
     test = load_data(card.dataset, "test", data_dir)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=folder.parent) as place:
-        draft = Path(place) / "model"
-        draft.mkdir()
+    with _draft(folder) as draft:
         if code is not None:
             shutil.copyfile(code, draft / CODE)
         card = replace(card, num_classes=len(test.classes))
-        module = build(card, draft)
-        module.load_state_dict(matched(module, read_checkpoint(checkpoint), str(checkpoint)))
+        module = build(card, draft, trust=True)
+        load_state(module, matched(module, read_checkpoint(checkpoint), str(checkpoint)), str(checkpoint))
         card = export(draft, card, split(module, card.quantizer), test)
         if near_chance(card.test["correct"], len(test), len(test.classes)):
             raise RobenchError(
                 f"{score(card)} is near chance: check the normalisation (--mean, --std), the order of the labels and "
                 "the architecture's options."
             )
-        draft.rename(folder)
     return card
 
 
@@ -113,21 +115,49 @@ def add_quantized(model: LoadedModel, quantizer: str, folder: Path, data_dir: Pa
     Raises:
         RobenchError: the folder is there, the data are not, or the quantizer does not fit.
     """
-    if folder.exists():
-        raise RobenchError(f"{folder} is there already; choose another name, or delete it first.")
+    _check_new(folder)
     dataset = model.card.dataset
     test = load_data(dataset, "test", data_dir)
     result = quantized(model, quantizer, load_calibration(dataset, data_dir) if needs_images(quantizer) else None)
     codes = {name: stored for name, stored in result.stored.items() if stored.is_coded}
     floats = {n: t.contiguous() for n, t in result.module.state_dict().items() if n not in codes}
     card = replace(result.card, name=folder.name, paper=PAPER)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=folder.parent) as place:
-        draft = Path(place) / "model"
-        draft.mkdir()
-        card = export(draft, card, StoredModel(floats, codes, result.activations), test)
-        draft.rename(folder)
-    return card
+    with _draft(folder) as draft:
+        return export(draft, card, StoredModel(floats, codes, result.activations), test)
+
+
+def new_folder(root: Path, dataset: str, name: str) -> Path:
+    """Where a new model goes in a zoo.
+
+    Raises:
+        RobenchError: the name is none for a folder, the data set is not registered, or the model is there already.
+    """
+    check_name(name, "the name of a model")
+    DATASETS[dataset]
+    folder = root / dataset / name
+    _check_new(folder)
+    return folder
+
+
+def _check_new(folder: Path) -> None:
+    if exists(folder, Path.exists):
+        raise RobenchError(f"{folder} is there already; choose another name, or delete it first.")
+
+
+@contextmanager
+def _draft(folder: Path) -> Iterator[Path]:
+    """A folder beside ``folder`` that becomes it when the block ends, and is removed where it fails."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=folder.parent) as place:
+            draft = Path(place) / "model"
+            draft.mkdir()
+            yield draft
+            draft.rename(folder)
+    except OSError as error:
+        raise RobenchError(
+            f"{folder} cannot be written: {error.strerror or error}; name another with --zoo."
+        ) from error
 
 
 def matched(module: nn.Module, state: dict[str, torch.Tensor], source: str) -> dict[str, torch.Tensor]:

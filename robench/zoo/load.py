@@ -1,25 +1,43 @@
 """A name -> a checked, deployed model. Weights load without running code."""
 
 import hashlib
-import tomllib
-from dataclasses import fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
+import torch
 from torch import nn
 
 from robench.architectures import ARCHITECTURES
-from robench.core.errors import RobenchError
+from robench.core.errors import RobenchError, foreign_code
+from robench.core.files import check_data_file, exists, short
+from robench.core.gate import check_name, checked, read_toml
 from robench.core.registry import did_you_mean
-from robench.core.types import ModelCard
+from robench.core.types import Count, Line, ModelCard
+from robench.data import DATASETS
 from robench.engine.activations import quantize_inputs
 from robench.engine.classifier import Classifier
 from robench.engine.loaded import LoadedModel, from_module, stored_weights
 from robench.quantizers import files
 from robench.zoo import hub
-from robench.zoo.external import create_timm, load_factory, load_state, load_timm
+from robench.zoo.external import check_fit, create_timm, load_factory, load_state, load_timm
 
 CODE = "model.py"
+NEEDED = ("name", "dataset", "architecture", "num_classes", "mean", "std", "sha256")
+"""Keys of a card without which a model would not be the one that was meant."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """Clean accuracy in a model card: of ``total`` images from ``source``, with their fingerprint."""
+
+    correct: Count
+    total: Count
+    source: Line
+    fingerprint: Line
+
+    def __post_init__(self) -> None:
+        if not self.correct <= self.total or not self.total:
+            raise ValueError(f"{self.correct} of {self.total} images cannot be right")
 
 
 def root() -> Path:
@@ -40,16 +58,34 @@ def read_card(folder: Path) -> ModelCard:
     """The model card in a folder of the zoo.
 
     Raises:
-        RobenchError: there is none, or it is not well formed.
+        RobenchError: there is none, or something in it does not fit.
     """
     path = folder / "card.toml"
-    try:
-        data = tomllib.loads(path.read_text())
-        known = {field.name for field in fields(ModelCard)}
-        chosen: dict[str, Any] = {name: value for name, value in data.items() if name in known}
-        return ModelCard(**chosen | {name: tuple(data[name]) for name in ("mean", "std")})
-    except (OSError, tomllib.TOMLDecodeError, TypeError, KeyError) as error:
-        raise RobenchError(f"the model card {path} cannot be read ({error}).") from error
+    where = f"the model card {path}"
+    data = read_toml(path, "model card")
+    for key in NEEDED:
+        if key not in data:
+            raise RobenchError(f"{where}: missing key {key!r}.")
+    card = checked(ModelCard, data, where)
+    check_name(card.name, f"{where}: a name")
+    if card.twin:
+        check_name(card.twin, f"{where}: a twin")
+    if card.test:
+        checked(Score, card.test, f"{where}, test")
+    return card
+
+
+def twin_of(card: ModelCard) -> LoadedModel | None:
+    """The twin of a card, which is a model of the zoo for the same data set; None where there is none."""
+    if not card.twin:
+        return None
+    folder = find(card.twin, card.dataset)
+    if folder is None:
+        raise RobenchError(
+            f"the zoo has no model {card.twin} for {card.dataset}, the twin of {card.name}; name another with --twin, "
+            "or say --twin none."
+        )
+    return load_folder(folder)
 
 
 def sha256(path: Path) -> str:
@@ -64,45 +100,67 @@ def sha256(path: Path) -> str:
         raise RobenchError(f"the weights file {path} cannot be read ({error.strerror}); restore it.") from error
 
 
-def load_folder(folder: Path) -> LoadedModel:
+def load_folder(folder: Path, *, trust: bool = False) -> LoadedModel:
     """Load a folder with card.toml and weights.safetensors, after checking the weights' checksum.
 
+    Args:
+        folder: of a zoo, or what ``robench train`` wrote.
+        trust: run the code that its card names, if it names some.
+
     Raises:
-        RobenchError: something is missing, damaged, or does not fit the architecture.
+        RobenchError: something is missing, damaged, or does not fit the architecture, or code is not trusted.
     """
     card = read_card(folder)
     path = folder / "weights.safetensors"
+    check_data_file(path, "weights file")
     if sha256(path) != card.sha256:
         raise RobenchError(f"the weights file {path} is damaged: its sha256 is not the card's; fetch it again.")
     stored = files.load(path)
-    module = build(card, folder)
-    load_state(module, dict(stored.floats) | {name: w.weight() for name, w in stored.codes.items()}, str(path))
+    state = dict(stored.floats) | {name: w.weight() for name, w in stored.codes.items()}
+    if ":" not in card.architecture:
+        # Without memory first: a card may ask for more than its weights file can fill.
+        with torch.device("meta"):
+            check_fit(build(card, folder), state, str(path))
+    module = build(card, folder, trust=trust)
+    load_state(module, state, str(path))
     quantize_inputs(module, stored.activations)
     return LoadedModel(card, module.eval(), stored_weights(module, stored.codes), stored.activations)
 
 
-def build(card: ModelCard, folder: Path) -> nn.Module:
+def build(card: ModelCard, folder: Path, *, trust: bool = False) -> nn.Module:
     """The model of a card without its weights: pixels in, logits out.
 
     The card's architecture is a registered name, ``timm:NAME``, ``package.module:factory`` or ``model.py:factory``, a
     file in the same folder; a factory brings its own normalisation.
+
+    Raises:
+        RobenchError: there is no such architecture, its options do not fit, or it needs code that is not trusted.
     """
     if card.architecture.startswith("timm:"):
         network = create_timm(card.architecture.removeprefix("timm:"), card.num_classes)
     elif ":" in card.architecture:
+        if not trust:
+            raise RobenchError(
+                f"the model in {folder} runs code of its own, {card.architecture}; read that, and say --trust if you "
+                "would run it."
+            )
         spec = f"{folder}/{card.architecture}" if card.architecture.startswith(CODE) else card.architecture
         return load_factory(spec, None)
     else:
-        network = ARCHITECTURES[card.architecture](num_classes=card.num_classes, **card.options)
+        network = _network(card)
     return Classifier(network, card.mean, card.std)
+
+
+def _network(card: ModelCard) -> nn.Module:
+    architecture = ARCHITECTURES[card.architecture]
+    with foreign_code(f"the architecture {card.architecture} with the options {dict(card.options)}"):
+        return architecture(num_classes=card.num_classes, **card.options)
 
 
 def find(name: str, dataset: str) -> Path | None:
     """The zoo's folder of a model for a data set; ``dataset/model`` names another one. None if the zoo has none."""
-    for folder in (root() / dataset / name, root() / name):
-        if (folder / "card.toml").is_file():
-            return folder
-    return None
+    folders = (root() / dataset / name, root() / name)
+    return next((folder for folder in folders if exists(folder / "card.toml")), None)
 
 
 def benchmarks(spec: str) -> list[str]:
@@ -112,10 +170,10 @@ def benchmarks(spec: str) -> list[str]:
         RobenchError: the zoo has no such model.
     """
     if spec.startswith(hub.PREFIX):
-        return [read_card(hub.fetch_model(spec)[0]).dataset]
+        return [_hub_card(spec, hub.fetch_model(spec)[0]).dataset]
     if is_external(spec):
         return []
-    if (Path(spec) / "card.toml").is_file():
+    if exists(Path(spec) / "card.toml"):
         return [read_card(Path(spec)).dataset]
     dataset, _, name = spec.rpartition("/")
     found = [known for known, models in names().items() if name in models and dataset in ("", known)]
@@ -137,7 +195,9 @@ def unknown(spec: str, known: list[str]) -> RobenchError:
     )
 
 
-def load(spec: str, dataset: str, num_classes: int, checkpoint: Path | None = None) -> LoadedModel:
+def load(
+    spec: str, dataset: str, num_classes: int, checkpoint: Path | None = None, *, trust: bool = False
+) -> LoadedModel:
     """Load whatever the user may name as a model.
 
     Args:
@@ -147,6 +207,7 @@ def load(spec: str, dataset: str, num_classes: int, checkpoint: Path | None = No
         dataset: which of the zoo's models a bare name means.
         num_classes: of the data; a timm model is built for it.
         checkpoint: weights for a timm model or a factory's.
+        trust: run the code that the card of a folder names. A factory is named by the user, and runs.
 
     Raises:
         RobenchError: no such model, or one that cannot be loaded.
@@ -161,24 +222,37 @@ def load(spec: str, dataset: str, num_classes: int, checkpoint: Path | None = No
         return from_module(module, spec)
     if checkpoint is not None:
         raise RobenchError(f"--checkpoint goes with timm:NAME or a factory; {spec} brings its own weights.")
-    if (Path(spec) / "card.toml").is_file():
-        loaded = load_folder(Path(spec))
+    if exists(Path(spec) / "card.toml"):
+        loaded = load_folder(Path(spec), trust=trust)
         return replace(loaded, card=replace(loaded.card, name=spec))
     folder = find(spec, dataset)
     if folder is None:
         raise unknown(spec, names().get(dataset, []))
-    return load_folder(folder)
+    return load_folder(folder, trust=trust)
 
 
 def load_from_hub(spec: str) -> LoadedModel:
     """A model folder on the Hugging Face Hub; its code, if it has any, is not run.
 
     Raises:
-        RobenchError: it cannot be had, is damaged, or needs code of its own.
+        RobenchError: it cannot be had, is damaged, needs code of its own, or names what a stranger's card may not.
     """
     folder, source = hub.fetch_model(spec)
-    architecture = read_card(folder).architecture
-    if ":" in architecture and not architecture.startswith("timm:"):
-        raise RobenchError(f"{spec} needs code of its own ({architecture}), which is not run; fetch and read it first.")
+    _hub_card(spec, folder)
     loaded = load_folder(folder)
     return replace(loaded, card=replace(loaded.card, name=spec, source=source))
+
+
+def _hub_card(spec: str, folder: Path) -> ModelCard:
+    """The card of a stranger, which may name registered architectures and data sets, and nothing on this machine."""
+    card = read_card(folder)
+    if ":" in card.architecture and not card.architecture.startswith("timm:"):
+        raise RobenchError(
+            f"{spec} needs code of its own ({card.architecture}), which is not run; fetch and read it first."
+        )
+    if card.dataset not in DATASETS:
+        raise RobenchError(
+            f"{spec} says that it was made for {short(repr(card.dataset), 80)}, which is no registered data set: "
+            f"{', '.join(DATASETS)}."
+        )
+    return card

@@ -76,7 +76,7 @@ def test_an_amount_instead_of_a_severity() -> None:
     assert resolved(amount=0.08).facts == (("amount", 0.08),)
     assert amount_of("gaussian", 3) == 0.08
     for amount, sentence in (
-        (-1, "must be a number above 0, not -1"),
+        (-1, "must be a number above 0, and at most 10,000, not -1"),
         (True, "takes a severity"),
         ("x", "takes a sev"),
     ):

@@ -67,11 +67,11 @@ def test_npz_in_any_usual_form(x: np.ndarray, tmp_path: Path) -> None:
         ({"x": X / 255 * 2 - 1, "y": Y}, r"must lie in \[0, 1\]"),
         ({"x": X / 255 * np.nan, "y": Y}, r"must lie in \[0, 1\]"),
         ({"x": X.astype(int), "y": Y}, "are not understood"),
-        ({"images": X, "y": Y}, "must hold two arrays"),
+        ({"images": X, "y": Y}, "must hold an array 'x'"),
         ({"x": X, "y": Y[:5]}, "12 images and labels of shape"),
-        ({"x": X, "y": Y - 1}, "labels run from -1"),
-        ({"x": X[0], "y": Y}, "images must be 8-bit|images and labels"),
-        ({"x": np.array([{}]), "y": Y}, "cannot be read"),
+        ({"x": X, "y": Y - 1}, "run from -1"),
+        ({"x": X[0], "y": Y}, "images must be 8-bit|images and labels|need 4 along"),
+        ({"x": np.array([{}]), "y": Y}, "cannot be read|Python objects"),
     ],
 )
 def test_a_bad_npz_is_one_sentence(arrays: dict, sentence: str, tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_a_bad_npz_is_one_sentence(arrays: dict, sentence: str, tmp_path: Path) 
 
 
 def test_a_missing_or_broken_npz_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(RobenchError, match="there is no file"):
+    with pytest.raises(RobenchError, match="there is no data set"):
         load("npz:nowhere.npz")
     (tmp_path / "html.npz").write_text("<html>not found</html>")
     with pytest.raises(RobenchError, match="cannot be read"):

@@ -121,7 +121,7 @@ def test_a_factory_whose_logits_changed_is_measured_anew(tmp_path: Path) -> None
         )
         flags.append(card.measurements[0].flags)
     assert flags[0] == ()
-    assert flags[1][0].startswith("zero gradients")
+    assert any(flag.startswith("zero gradients") for flag in flags[1])
 
 
 class Hidden(torch.nn.Module):

@@ -56,7 +56,7 @@ def test_a_store_of_another_version_is_refused(tmp_path: Path) -> None:
 def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "s.sqlite"
     path.write_text("this is not a database, and long enough to be looked at" * 10)
-    with pytest.raises(RobenchError, match="cannot be read or written"):
+    with pytest.raises(RobenchError, match="is no store of measurements"):
         Store(path)
 
 

@@ -74,7 +74,7 @@ def test_a_count_that_was_edited_is_seen(tmp_path: Path) -> None:
 def test_missing_outcomes_or_another_schema_are_one_sentence(tmp_path: Path) -> None:
     path = cards.write(make_card(), tmp_path)
     cards.outcomes_path(path).unlink()
-    with pytest.raises(RobenchError, match="cannot be read"):
+    with pytest.raises(RobenchError, match="there is no outcomes file"):
         cards.read(path)
     path.write_text('{"schema": 99}')
     with pytest.raises(RobenchError, match="has schema 99"):
@@ -83,7 +83,7 @@ def test_missing_outcomes_or_another_schema_are_one_sentence(tmp_path: Path) -> 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(RobenchError, match="name another with --out"):
+    with pytest.raises(RobenchError, match="name another folder with --out"):
         cards.write(make_card(), tmp_path / "file")
 
 

@@ -1,8 +1,19 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from robench.results.stats import _counts, bootstrap_mean, bootstrap_p, holm, mcnemar, median, paired_difference, wilson
+from robench.results.stats import (
+    _known_counts,
+    bootstrap_mean,
+    bootstrap_p,
+    holm,
+    mcnemar,
+    median,
+    paired_difference,
+    wilson,
+)
 
 
 def test_wilson_by_hand() -> None:
@@ -105,7 +116,8 @@ def test_the_bootstrap_p_value_is_small_for_a_difference_and_large_for_none() ->
 @pytest.mark.parametrize("resample_rows", [True, False])
 def test_outcomes_are_resampled_in_whole_numbers_which_no_processor_rounds(resample_rows: bool) -> None:
     differences = np.random.default_rng(0).choice([-1, 0, 1], (10, 1000), p=[0.1, 0.8, 0.1])
-    image_counts, row_counts = (counts.astype(int) for counts in _counts(10, 1000, resample_rows))
+    image_counts, row_counts = (counts.astype(int) for counts in _known_counts(10, 1000))
+    row_counts = row_counts if resample_rows else np.ones((1, 10), int)
     sums = (row_counts * (image_counts @ differences.T)).sum(1)
     assert (sums == 0).any()
     expected = 2 * (min((sums <= 0).sum(), (sums >= 0).sum()) + 1) / (len(sums) + 1)
@@ -113,3 +125,22 @@ def test_outcomes_are_resampled_in_whole_numbers_which_no_processor_rounds(resam
     ends = np.quantile(sums / differences.size, [0.025, 0.975])
     estimate = bootstrap_mean(differences.astype(float), resample_rows=resample_rows)
     assert (estimate.low, estimate.high) == pytest.approx(ends, abs=1e-12)
+
+
+@pytest.mark.parametrize("resample_rows", [True, False])
+def test_many_images_are_resampled_by_what_they_gave(resample_rows: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcomes = np.random.default_rng(0).random((5, 1500)) < 0.7
+    one_by_one = bootstrap_mean(outcomes.astype(float), resample_rows=resample_rows)
+    monkeypatch.setattr("robench.results.stats.MANY", 100)
+    together = bootstrap_mean(outcomes.astype(float), resample_rows=resample_rows)
+    assert together.value == one_by_one.value
+    assert (together.low, together.high) == pytest.approx((one_by_one.low, one_by_one.high), abs=0.002)
+
+
+def test_the_bootstrap_of_a_million_images_is_small() -> None:
+    outcomes = np.random.default_rng(0).random((5, 10**6)) < 0.7
+    tracemalloc.start()
+    estimate = bootstrap_mean(outcomes, resample_rows=False)
+    assert tracemalloc.get_traced_memory()[1] < 200 * 2**20
+    tracemalloc.stop()
+    assert estimate.high - estimate.low == pytest.approx(2 * 1.96 * (0.21 / 5e6) ** 0.5, rel=0.1)

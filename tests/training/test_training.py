@@ -141,11 +141,11 @@ def test_twins_differ_in_the_quantizer_alone_and_in_what_a_clip_needs() -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("epochs =", "does not fit"),
-        ('name = "x"', "does not fit"),
-        ("colour = 1", "Valid keys:"),
-        (PLAIN + 'adversarial = "-1/255"', "is below 0"),
-        (PLAIN + "average = -1", "is not from 0 to the epochs after"),
+        ("epochs =", "is not TOML"),
+        ('name = "x"', "missing key"),
+        ("colour = 1", "there is no key 'colour'"),
+        (PLAIN + 'adversarial = "-1/255"', "is not from 0 to 1"),
+        (PLAIN + "average = -1", "average must be at least 0"),
         (PLAIN + "average = 3", "set recalibrate"),
     ],
 )

@@ -61,7 +61,7 @@ def test_a_damaged_weights_file_is_refused(folder: Path) -> None:
 
 def test_a_missing_weights_file_is_one_sentence(folder: Path) -> None:
     (folder / "weights.safetensors").unlink()
-    with pytest.raises(RobenchError, match="cannot be read"):
+    with pytest.raises(RobenchError, match="there is no weights file"):
         zoo.load(str(folder), "digits", 10)
 
 

@@ -43,7 +43,7 @@ def facts(run: Run, folders: Mapping[str, Path]) -> Facts:
 
 
 def _log(folder: Path) -> list[dict[str, Any]]:
-    rows = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    rows = [json.loads(line) for line in (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()]
     return [{key: row[key] for key in ("number", "held_out", "under")} for row in rows]
 
 

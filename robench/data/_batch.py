@@ -1,0 +1,140 @@
+"""A batch of CIFAR-10: a pickle, of which plain values are read, and no object is ever built.
+
+The pickle machine of Python builds whatever a file asks for; even NumPy's own types, so built, corrupt memory. Here a
+file's opcodes are walked through, and a call in it is no more than a note of its name and its arguments, out of which
+the one array of a batch is recognised.
+"""
+
+import pickletools
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from robench.core.errors import RobenchError
+from robench.core.types import Images, Labels
+
+PIXELS = 3 * 32 * 32
+MARK = object()
+CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
+EMPTY = {"EMPTY_DICT": dict, "EMPTY_LIST": list, "EMPTY_TUPLE": tuple}
+TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+IGNORED = ("PROTO", "FRAME", "STOP")
+
+
+@dataclass(eq=False)
+class Call:
+    """What a pickle would call, with which arguments and then with which state."""
+
+    name: Any
+    arguments: Any
+    state: Any = field(default=None)
+
+
+def read_batch(content: bytes, name: str) -> tuple[Images, Labels]:
+    """Images, uint8 [N, 3, 32, 32], and labels, int64 [N], of a batch.
+
+    Raises:
+        RobenchError: it is no batch of CIFAR-10.
+    """
+    try:
+        batch = _plain(content)
+        entries = {_text(key): value for key, value in batch.items()}
+        images = _array(entries["data"]).reshape(-1, 3, 32, 32)
+        return images, _labels(entries["labels"])
+    except Exception as error:  # a damaged pickle fails in any way; none of them has run anything
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
+        raise RobenchError(f"{name} is not an official CIFAR-10 batch ({reason}); download it again.") from error
+
+
+def _array(call: Any) -> Images:
+    """The array that a pickle would build: from NumPy's state of it, or from a buffer."""
+    data = call.state[-1] if call.state is not None else call.arguments[0]
+    if isinstance(data, Call):  # bytes in protocol 2 are text, to be encoded
+        data = data.arguments[0].encode("latin-1")
+    if not isinstance(data, bytes) or len(data) % PIXELS:
+        raise ValueError("its data are no images")
+    return np.frombuffer(data, np.uint8)
+
+
+def _labels(labels: Any) -> Labels:
+    if not isinstance(labels, list) or not all(type(label) is int and 0 <= label < 10 for label in labels):
+        raise ValueError("its labels are no list of numbers from 0 to 9")
+    return np.array(labels, np.int64)
+
+
+def _text(key: Any) -> str:
+    if isinstance(key, Call):  # bytes in protocol 2 are text, to be encoded
+        return str(key.arguments[0])
+    return key.decode("ascii") if isinstance(key, bytes) else str(key)
+
+
+def _plain(content: bytes) -> Any:
+    """The value of a pickle, with a ``Call`` wherever it would call something."""
+    stack: list[Any] = []
+    memo: dict[int, Any] = {}
+    for opcode, argument, _ in pickletools.genops(content):
+        _step(opcode.name, argument, stack, memo)
+    (value,) = stack
+    return value
+
+
+def _step(name: str, argument: Any, stack: list[Any], memo: dict[int, Any]) -> None:
+    """One opcode of the pickle machine (see Python's ``pickletools``)."""
+    if name in IGNORED:
+        return
+    if name == "MARK":
+        stack.append(MARK)
+    elif name in CONSTANTS:
+        stack.append(CONSTANTS[name])
+    elif name in EMPTY:
+        stack.append(EMPTY[name]())
+    elif name == "MEMOIZE":
+        memo[len(memo)] = stack[-1]
+    elif name.endswith("PUT"):
+        memo[argument] = stack[-1]
+    elif name.endswith("GET"):
+        stack.append(memo[argument])
+    elif name == "GLOBAL":
+        stack.append(argument)
+    elif not _collect(name, stack):
+        if argument is None:
+            raise ValueError(f"the opcode {name} has no place in it")
+        # What strings of Python 2 hold, which pickletools reads as text, are bytes.
+        is_bytes = name in ("STRING", "BINSTRING", "SHORT_BINSTRING")
+        stack.append(argument.encode("latin-1") if is_bytes else bytes(argument) if name == "BYTEARRAY8" else argument)
+
+
+def _collect(name: str, stack: list[Any]) -> bool:
+    """Opcodes that take values off the stack; whether this is one."""
+    if name in TUPLES:
+        stack[-TUPLES[name] :] = [tuple(stack[-TUPLES[name] :])]
+    elif name in ("TUPLE", "LIST", "DICT"):
+        values = _since_mark(stack)
+        stack.append(tuple(values) if name == "TUPLE" else values if name == "LIST" else _pairs(values))
+    elif name in ("APPEND", "APPENDS"):
+        values = [stack.pop()] if name == "APPEND" else _since_mark(stack)
+        stack[-1].extend(values)
+    elif name in ("SETITEM", "SETITEMS"):
+        values = [stack.pop(-2), stack.pop()] if name == "SETITEM" else _since_mark(stack)
+        stack[-1].update(_pairs(values))
+    elif name in ("REDUCE", "STACK_GLOBAL"):
+        arguments = stack.pop()
+        stack[-1] = Call(stack[-1], arguments) if name == "REDUCE" else f"{stack[-1]} {arguments}"
+    elif name == "BUILD":
+        state = stack.pop()
+        stack[-1].state = state
+    else:
+        return False
+    return True
+
+
+def _since_mark(stack: list[Any]) -> list[Any]:
+    place = next(i for i in range(len(stack) - 1, -1, -1) if stack[i] is MARK)
+    values = stack[place + 1 :]
+    del stack[place:]
+    return values
+
+
+def _pairs(values: list[Any]) -> dict[Any, Any]:
+    return dict(zip(values[::2], values[1::2], strict=True))

@@ -1,0 +1,236 @@
+"""Hostile and clumsy command lines: one sentence and a status, whatever happens."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from robench import zoo
+from robench.cli import leaderboard as leaderboard_command
+from robench.cli.main import app
+from robench.core.errors import RobenchError
+from robench.results import cards
+from robench.results.markdown import plain
+from robench.zoo import hub
+
+QUICK = ("--suite", "quick", "--dataset", "digits", "--n-images", "16", "--conditions", "clean", "--twin", "none")
+BOARD = Path(__file__).parents[2] / "leaderboards" / "cards"
+RESULT = "twn_resnet20.digits.robench-v1"
+LONG = "x" * 5000
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def robench(*words: str) -> Result:
+    return CliRunner(env={"COLUMNS": "200"}).invoke(app, list(words))
+
+
+def told(*words: str, sentence: str) -> None:
+    """A command must end with status 2 and a sentence, and without a traceback."""
+    result = robench(*words)
+    assert result.exit_code == 2, (words, result.output, result.exception)
+    assert sentence in " ".join(result.stderr.split()), result.stderr
+
+
+SENTENCES = [
+    (("compare", r"\[/x]", "b"), r"there is no result card \[/x]"),
+    (("evaluate", "--model", "[/x]", *QUICK), "no model is named '[/x]'"),
+    (("evaluate", "--model", "twn_resnet20", *QUICK, "--store", ":memory:"), "names no file"),
+    (("evaluate", "--model", LONG, *QUICK), "no model is named"),
+    (("evaluate", "--model", "twn_resnet20", "--suite", LONG), "no suite is named"),
+    (("evaluate", "--model", "twn_resnet20", *QUICK[:4], "--data-dir", LONG), "there is no folder"),
+    (("evaluate", "--model", "twn_resnet20", *QUICK[:2], "--dataset", "digits:junk"), "takes nothing after its name"),
+    (("evaluate", "--model", "twn_resnet20", *QUICK[:2], "--dataset", "npz:~nosuchuser/x"), "names a user"),
+    (("evaluate", "--model", "twn_resnet20", *QUICK, "--seed", "9" * 20), "seed must be a whole number from 0"),
+    (("evaluate", "--model", ":", *QUICK), "is not of the form"),
+    (("evaluate", "--model", "sys:exit", *QUICK), "sys:exit failed with SystemExit"),
+    (("compare", LONG, "b"), "there is no result card"),
+    (("plot", LONG), "there is no result card"),
+    (("show", LONG), "no model is named"),
+    (("train", LONG), "no recipe is named"),
+    (("leaderboard", "--cards", LONG), ""),
+    (("zoo", "verify", "--zoo", "nowhere"), "there is no model in nowhere"),
+    *(
+        (("zoo", "add", name, "--checkpoint", "c.pt", "--architecture", "resnet20"), "the name of a model cannot be")
+        for name in ("../../../x", "/tmp/x", "", ".")
+    ),
+]
+
+
+@pytest.mark.parametrize(("words", "sentence"), SENTENCES, ids=range(len(SENTENCES)))
+def test_one_sentence(words: tuple[str, ...], sentence: str) -> None:
+    told(*words, sentence=sentence)
+
+
+def test_a_fault_of_robenchs_is_one_sentence_and_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> None:
+        raise ZeroDivisionError("nobody foresaw this")
+
+    monkeypatch.setattr("robench.results.leaderboard.write", fail)
+    assert leaderboard_command.leaderboard is not None
+    result = robench("leaderboard")
+    assert result.exit_code == 70
+    sentence = " ".join(result.stderr.split())
+    assert "this is a fault of robench's, ZeroDivisionError" in sentence
+    path = Path(next(word for word in sentence.split() if word.rstrip(".").endswith(".traceback.txt")).rstrip("."))
+    assert "nobody foresaw this" in path.read_text()
+    path.unlink()
+
+
+MODEL = """
+import torch
+class Net(torch.nn.Module):
+    def forward(self, x):
+        {body}
+def make():
+    return Net()
+"""
+BODIES = ["raise KeyError('x')", "raise SystemExit(0)", "raise RuntimeError('')", "return x.new_zeros(len(x), 10) * 1j"]
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_a_model_that_fails_is_its_users_fault(body: str, here: Path) -> None:
+    (here / "mine.py").write_text(MODEL.format(body=body))
+    told("evaluate", "--model", "mine.py:make", *QUICK, sentence="mine.py:make")
+
+
+def test_code_in_a_folder_runs_when_it_is_trusted_alone(here: Path) -> None:
+    folder = here / "digits" / "twn_resnet20"
+    shutil.copytree(zoo.root() / "digits" / "twn_resnet20", folder)
+    card = (folder / "card.toml").read_text()
+    (folder / "card.toml").write_text(card.replace('architecture = "resnet20"', 'architecture = "model.py:make"'))
+    (folder / "model.py").write_text("from pathlib import Path\nPath('ran').touch()\nraise SystemExit(0)\n")
+    told("evaluate", "--model", str(folder), *QUICK, sentence="say --trust")
+    result = robench("zoo", "verify", "--zoo", str(here))
+    assert result.exit_code == 2
+    assert not (here / "ran").exists()
+    told("evaluate", "--model", str(folder), *QUICK, "--trust", sentence="failed with SystemExit")
+    assert (here / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("dataset", "twin", "sentence"),
+    [
+        ("/any/folder", "x.py:make", "a twin cannot be"),
+        ("victim:x", "y", "is no registered data set"),
+        ("hf:a", "b", "is no registered data set"),
+        ("npz:/etc/hostname", "", "is no registered data set"),
+    ],
+)
+def test_a_card_from_the_hub_names_nothing_on_this_machine(
+    dataset: str, twin: str, sentence: str, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = here / "fetched"
+    shutil.copytree(zoo.root() / "digits" / "twn_resnet20", folder)
+    card = (folder / "card.toml").read_text()
+    card = card.replace('dataset = "digits"', f'dataset = "{dataset}"').replace(
+        'twin = "fp_resnet20"', f'twin = "{twin}"'
+    )
+    (folder / "card.toml").write_text(card)
+    monkeypatch.setattr(hub, "fetch_model", lambda spec: (folder, f"{spec}@1"))
+    (here / "x.py").write_text("from pathlib import Path\nPath('ran').touch()\n")
+    told("evaluate", "--model", "hf:evil/model", "--dataset", "digits", "--suite", "quick", sentence=sentence)
+    assert not (here / "ran").exists()
+
+
+def test_one_bad_card_stops_no_board(here: Path) -> None:
+    (here / "cards").mkdir()
+    for path in BOARD.glob(f"{RESULT}.*"):
+        shutil.copy(path, here / "cards")
+    (here / "cards" / "bad.json").write_text("{}")
+    result = robench("leaderboard", "--cards", "cards", "--out", "out")
+    assert result.exit_code == 2
+    assert "left out: the card cards/bad.json" in result.stderr
+    assert "twn_resnet20" in (here / "out" / "robench-v1.md").read_text(encoding="utf-8")
+
+
+def test_a_board_shows_text_and_runs_none() -> None:
+    assert plain("x | y\n| <script> [a](javascript:b) `c`") == r"x \| y \| &lt;script> \[a](javascript:b) \`c\`"
+    assert plain("at 1/255 [1/255, beyond]") == "at 1/255 [1/255, beyond]"
+
+
+def test_a_suite_that_takes_a_boards_name_is_refused_before_it_is_measured(here: Path) -> None:
+    (here / "leaderboards" / "cards").mkdir(parents=True)
+    for path in BOARD.glob(f"{RESULT}.*"):
+        shutil.copy(path, here / "leaderboards" / "cards")
+    (here / "s.toml").write_text(
+        'name = "robench-v1"\nversion = 2\nn_images = 16\nseed = 0\n[[conditions]]\nkind = "clean"\nnames = ["clean"]\n'
+    )
+    told(
+        "evaluate", "--model", "digits/twn_resnet20", "--twin", "none", "--suite", "s.toml", "--publish",
+        sentence="are of another suite named robench-v1",
+    )  # fmt: skip
+    assert not (here / "runs").exists() or not list((here / "runs").glob("*.json"))
+
+
+def test_an_attack_that_changes_nothing_is_flagged(here: Path) -> None:
+    (here / "s.toml").write_text(
+        'name = "mine"\nversion = 1\nn_images = 16\nseed = 0\n[[conditions]]\nkind = "attack"\nlevels = [0.001]\n'
+        'names = ["torchattacks:VANILA"]\n[[conditions]]\nkind = "attack"\nlevels = [0.001]\n'
+        'names = ["torchattacks:FGSM"]\nparams = { eps = 0.5 }\n'
+    )
+    result = robench(
+        "evaluate",
+        "--model",
+        "digits/twn_resnet20",
+        "--twin",
+        "none",
+        "--suite",
+        "s.toml",
+        "--dataset",
+        "digits",
+        "--json",
+    )
+    idle, beyond = json.loads(result.stdout)["measurements"]
+    assert "the attack changed no image" in idle["flags"]
+    assert any(flag.startswith("results thrown out on 16 of 16 images") for flag in beyond["flags"])
+
+
+def started(*words: str, **environment: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "robench", *words]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, env=os.environ | environment, text=True, encoding="utf-8", **pipes)
+
+
+def test_any_locale(here: Path) -> None:
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    out, messages = started("leaderboard", "--cards", str(BOARD), "--out", "out", **ascii_only).communicate()
+    assert messages == ""
+    assert "wrote" in out
+    shipped = BOARD.parent / "robench-v1.md"
+    assert (here / "out" / "robench-v1.md").read_bytes() == shipped.read_bytes()
+
+
+def test_a_request_to_end_keeps_what_is_measured() -> None:
+    run = started("evaluate", "--model", "digits/twn_resnet20", "--suite", "quick", "--dataset", "digits")
+    assert run.stderr is not None
+    run.stderr.readline()  # the first measurement is taken
+    run.send_signal(signal.SIGTERM)
+    _, messages = run.communicate(timeout=60)
+    assert run.returncode == 143, messages
+    assert "stopped; what was finished is kept" in messages
+
+
+def test_a_card_is_written_whole_or_not_at_all(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    card = cards.read(BOARD / f"{RESULT}.json")
+    path = cards.write(card, here)
+    before = {file.name: file.read_bytes() for file in here.iterdir()}
+
+    def full(*arguments: object, **settings: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("numpy.savez_compressed", full)
+    with pytest.raises(RobenchError, match="No space left"):
+        cards.write(card, here)
+    assert {file.name: file.read_bytes() for file in here.iterdir()} == before
+    assert cards.read(path).model == card.model
