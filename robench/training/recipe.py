@@ -110,6 +110,8 @@ class Recipe:
 
     def with_seed(self, seed: int) -> "Recipe":
         """The recipe with another seed; model and twin are named by it (``twn_resnet20_seed1``), but for seed 0."""
+        if not 0 <= seed <= LARGEST_SEED:
+            raise RobenchError(f"the seed of a recipe must be from 0 to {LARGEST_SEED}, not {seed}.")
         mark = f"_seed{seed}" if seed else ""
         return replace(self, seed=seed, name=self.name + mark, twin=self.twin and self.twin + mark)
 

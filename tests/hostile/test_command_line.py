@@ -58,6 +58,7 @@ SENTENCES = [
     (("plot", LONG), "there is no result card"),
     (("show", LONG), "no model is named"),
     (("train", LONG), "no recipe is named"),
+    (("train", "digits/twn_resnet20", "--seed", str(2**64)), "the seed of a recipe must be from 0"),
     (("leaderboard", "--cards", LONG), ""),
     (("zoo", "verify", "--zoo", "nowhere"), "there is no model in nowhere"),
     *(
