@@ -1,7 +1,7 @@
 """The wrapper of every attack: holds it to its budget and keys its randomness by image."""
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import torch
@@ -30,6 +30,7 @@ def perturb(
     draw: int = 0,
     images: Iterable[int] | None = None,
     epsilons: torch.Tensor | None = None,
+    kept: Callable[[torch.Tensor], None] = lambda within: None,
 ) -> torch.Tensor:
     """Attack a batch and give images that are in [0, 1] and within the budget, whatever the attack did.
 
@@ -42,6 +43,7 @@ def perturb(
         seed, draw, images: of the random streams; ``images`` are the indices of the batch in the data set, 0 to N-1
             unless given.
         epsilons: a budget for each image, float [N], instead of the condition's level for all.
+        kept: hears for which images, bool [N], the attack kept to its budget.
 
     Returns:
         float32 of the shape of x. An image whose perturbation broke the budget, or is not finite, comes back clean.
@@ -49,25 +51,13 @@ def perturb(
     Raises:
         RobenchError: unknown attack, or a result of another shape.
     """
-    return attempt(model, x, y, condition, seed, draw, images, epsilons)[0]
-
-
-def attempt(
-    model: nn.Module,
-    x: torch.Tensor,
-    y: torch.Tensor,
-    condition: Condition,
-    seed: int,
-    draw: int = 0,
-    images: Iterable[int] | None = None,
-    epsilons: torch.Tensor | None = None,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """What :func:`perturb` gives, and for which images, bool [N], the attack kept to its budget."""
     attack, norm, params = _settings(condition)
     budget = Budget(norm, x.new_full((len(x),), condition.level or 0.0) if epsilons is None else epsilons)
     indices = range(len(x)) if images is None else images
     streams = ImageStreams([stream(seed, "attack", condition.name, draw, int(index)) for index in indices])
-    return _held(attack.function(model, x, y, budget, streams, **params), x, budget, condition.name)
+    result, within = _held(attack.function(model, x, y, budget, streams, **params), x, budget, condition.name)
+    kept(within)
+    return result
 
 
 def resume(
@@ -87,7 +77,7 @@ def resume(
 
 
 def _held(result: torch.Tensor, x: torch.Tensor, budget: Budget, name: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """What an attack gave; the clean image where that is outside the budget, or not finite. And where it is not."""
+    """What an attack gave, clean where that is outside the budget or not finite; and which images are within it."""
     if result.shape != x.shape:
         raise RobenchError(f"the attack {name} gave {list(result.shape)} for {list(x.shape)}; fix the plug-in.")
     within = (size(result - x, budget.norm) <= budget.epsilon + SLACK) & result.isfinite().flatten(1).all(1)

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from robench.attacks.apply import attempt, check, resume
+from robench.attacks.apply import check, perturb, resume
 from robench.attacks.losses import misclassification_margin
 from robench.attacks.toolbox import loss_and_gradient, per_image
 from robench.core.errors import RobenchError
@@ -160,14 +160,17 @@ class Search:
         x, y = self._batch(images)
         attacked = self.model.original if self.attack.traits.bare else self.model.gradients
         epsilons = self._epsilons(levels, x)
-        result, within = attempt(attacked, x, y, self.condition, self.seed, self.draw, images, epsilons)
+
+        def kept(within: torch.Tensor) -> None:
+            self.thrown_out[images[~within.cpu().numpy()]] = True
+
+        result = perturb(attacked, x, y, self.condition, self.seed, self.draw, images, epsilons, kept)
         self.changed |= bool((result != x).any())
-        self.thrown_out[images[~within.cpu().numpy()]] = True
-        struck = Attempt(images, levels, x, y, result)
-        robust = self._judge(struck)
+        attempt = Attempt(images, levels, x, y, result)
+        robust = self._judge(attempt)
         self.tried[levels, images] = True
         self.low[images[robust]] = levels[robust]
-        return struck, robust
+        return attempt, robust
 
     def _epsilons(self, levels: Indices, like: torch.Tensor) -> torch.Tensor:
         return torch.tensor(self.grid, dtype=like.dtype, device=like.device)[torch.from_numpy(levels)]

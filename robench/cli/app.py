@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from robench.cli import BAD_INPUT, INTERRUPTED, OWN_FAULT, TERMINATED
 from robench.core.errors import RobenchError
 
 app = typer.Typer(
@@ -31,9 +32,6 @@ messages = Console(stderr=True, markup=False, highlight=False)
 DataDir = Annotated[Path | None, typer.Option(help="Where CIFAR-10 is; else $ROBENCH_DATA, the cache, a download.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Trust = Annotated[bool, typer.Option("--trust", help="Run the code that a model's folder brings; read it first.")]
-
-BAD_INPUT, OWN_FAULT, INTERRUPTED, TERMINATED = 2, 70, 130, 143
-"""Exit statuses: something that the user can put right; a fault of robench's (sysexits' EX_SOFTWARE); signals."""
 
 
 class Terminated(KeyboardInterrupt):

@@ -11,7 +11,7 @@ from robench.cli.app import DataDir, Device, Trust, command, messages, results, 
 from robench.core.errors import RobenchError
 
 if TYPE_CHECKING:
-    from robench.core.types import ResultCard
+    from robench.core.types import ResultCard, Suite
 
 BOARDS = Path("leaderboards")
 
@@ -56,7 +56,7 @@ def evaluate(
     """Measure models under a suite, each against its full-precision twin."""
     from robench.cli.progress import run_with_progress
     from robench.measure.run import Request, open_run
-    from robench.results import cards, leaderboard
+    from robench.results import cards
 
     if publish and not BOARDS.is_dir():
         raise RobenchError("--publish writes to ./leaderboards: run it beside that folder.")
@@ -79,12 +79,8 @@ def evaluate(
         trust=trust,
     )
     with open_run(request, say) as run:
-        if publish and run.suite.part:
-            raise RobenchError(
-                f"--publish adds whole suites to ./leaderboards; leave out what changes it ({run.suite.part})."
-            )
         if publish:
-            leaderboard.check_room(BOARDS / "cards", run.suite)
+            _check_publishable(run.suite)
         cards.make_folder(out)
         try:
             run_with_progress(run, messages)
@@ -105,6 +101,15 @@ def evaluate(
         return
     _print_tables(requested)
     results.print(f"Result cards: {out}/   measurements: {store}", soft_wrap=True)
+
+
+def _check_publishable(suite: "Suite") -> None:
+    """Raise RobenchError, before anything is measured, where cards of a suite could not go onto the boards."""
+    from robench.results import leaderboard
+
+    if suite.part:
+        raise RobenchError(f"--publish adds whole suites to ./leaderboards; leave out what changes it ({suite.part}).")
+    leaderboard.check_room(BOARDS / "cards", suite)
 
 
 def _print_tables(requested: "list[ResultCard]") -> None:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from robench.cli.app import DataDir, Trust, app, command, messages, results
 from robench.core.errors import RobenchError
+from robench.core.types import LARGEST_OPTION
 
 group = typer.Typer(help="Add a model to the zoo, or verify the models that are in it.", no_args_is_help=True)
 app.add_typer(group, name="zoo")
@@ -140,6 +141,6 @@ def _option(text: str) -> tuple[str, float]:
         number = float(value)
     except ValueError as error:
         raise RobenchError(f"--option takes NAME=NUMBER, such as width=0.25, not {text!r}.") from error
-    if not 0 <= number <= 1024:
-        raise RobenchError(f"--option {name} must be from 0 to 1024, not {value}.")
+    if not 0 <= number <= LARGEST_OPTION:
+        raise RobenchError(f"--option {name} must be from 0 to {LARGEST_OPTION}, not {value}.")
     return name, number

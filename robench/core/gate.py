@@ -6,9 +6,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
-
-from annotated_types import Interval
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from robench.core.errors import RobenchError
 from robench.core.files import read_text, short
@@ -19,9 +17,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MOST_IMAGES, LARGEST_SEED = 10**8, 2**63 - 1
 NAME = r"[A-Za-z0-9][\w.+-]{0,99}"
-Seed = Annotated[int, Interval(ge=0, le=LARGEST_SEED)]
 
 
 def checked(shape: type[T], data: Any, where: str) -> T:

@@ -9,13 +9,15 @@ import numpy.typing as npt
 from annotated_types import Interval, Len
 
 # What files may say; robench.core.gate holds them to it.
+MOST_CLASSES, MOST_IMAGES, LARGEST_SEED, LARGEST_OPTION = 100_000, 10**8, 2**63 - 1, 1024
 Value = int | float | str | bool
 Text = Annotated[str, Len(0, 10_000)]
 Line = Annotated[str, Len(0, 500)]
 Count = Annotated[int, Interval(ge=0, le=10**15)]
-Classes = Annotated[int, Interval(ge=0, le=100_000)]
+Classes = Annotated[int, Interval(ge=0, le=MOST_CLASSES)]
+Seed = Annotated[int, Interval(ge=0, le=LARGEST_SEED)]
 Positive = Annotated[float, Interval(gt=0, le=1e6)]
-Options = dict[str, Annotated[int | float, Interval(ge=0, le=1024)]]
+Options = dict[str, Annotated[int | float, Interval(ge=0, le=LARGEST_OPTION)]]
 Bits = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
 Images = npt.NDArray[np.uint8]
@@ -198,7 +200,7 @@ class DataCard:
 
     name: Line
     source: Line
-    n: Annotated[int, Interval(ge=1, le=10**8)]
+    n: Annotated[int, Interval(ge=1, le=MOST_IMAGES)]
     fingerprint: Line
 
 

@@ -39,9 +39,9 @@ def read_batch(content: bytes, name: str) -> tuple[Images, Labels]:
     """
     try:
         batch = _plain(content)
-        entries = {_text(key): value for key, value in batch.items()}
-        images = _array(entries["data"]).reshape(-1, 3, 32, 32)
-        return images, _labels(entries["labels"])
+        entries = {_bytes(key): value for key, value in batch.items()}
+        images = _array(entries[b"data"]).reshape(-1, 3, 32, 32)
+        return images, _labels(entries[b"labels"])
     except Exception as error:  # a damaged pickle fails in any way; none of them has run anything
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
         raise RobenchError(f"{name} is not an official CIFAR-10 batch ({reason}); download it again.") from error
@@ -49,10 +49,8 @@ def read_batch(content: bytes, name: str) -> tuple[Images, Labels]:
 
 def _array(call: Any) -> Images:
     """The array that a pickle would build: from NumPy's state of it, or from a buffer."""
-    data = call.state[-1] if call.state is not None else call.arguments[0]
-    if isinstance(data, Call):  # bytes in protocol 2 are text, to be encoded
-        data = data.arguments[0].encode("latin-1")
-    if not isinstance(data, bytes) or len(data) % PIXELS:
+    data = _bytes(call.state[-1] if call.state is not None else call.arguments[0])
+    if len(data) % PIXELS:
         raise ValueError("its data are no images")
     return np.frombuffer(data, np.uint8)
 
@@ -63,10 +61,12 @@ def _labels(labels: Any) -> Labels:
     return np.array(labels, np.int64)
 
 
-def _text(key: Any) -> str:
-    if isinstance(key, Call):  # bytes in protocol 2 are text, to be encoded
-        return str(key.arguments[0])
-    return key.decode("ascii") if isinstance(key, bytes) else str(key)
+def _bytes(value: Any) -> bytes:
+    """Bytes as a pickle holds them: protocol 2 has text instead, and a call that encodes it."""
+    text = value.arguments[0] if isinstance(value, Call) else value
+    if not isinstance(text, str | bytes):
+        raise TypeError(f"{type(text).__name__} where bytes should be")
+    return text.encode("latin-1") if isinstance(text, str) else text
 
 
 def _plain(content: bytes) -> Any:

@@ -7,9 +7,9 @@ import numpy as np
 from robench.core.arrays import read_npz
 from robench.core.errors import RobenchError
 from robench.core.files import expanded
-from robench.core.types import Images, Labels
+from robench.core.types import MOST_CLASSES, Images, Labels
 from robench.data import register
-from robench.data.base import MOST_CLASSES, Dataset
+from robench.data.base import Dataset
 
 DARK = 0.02
 """Float images that are darker throughout have been divided by 255 twice: this is 5 of 255 levels."""

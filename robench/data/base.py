@@ -13,7 +13,6 @@ from robench.core.files import short
 from robench.core.seeding import stream
 from robench.core.types import Images, Labels
 
-MOST_CLASSES = 100_000
 SMALLEST = 4
 """Pixels along a side; no picture of anything is smaller."""
 

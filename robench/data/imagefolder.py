@@ -32,12 +32,13 @@ def imagefolder(split: str, argument: str, data_dir: Path | None) -> Dataset:
     name = folder.name
     folder = _split(folder, split)
     classes = _classes(folder)
-    files = _in_turns({label: _files(folder / name) for label, name in enumerate(classes)})
-    if not files:
+    by_class = [_files(folder / name) for name in classes]
+    if not any(by_class):
         raise RobenchError(f"{folder} has no images in subfolders; it needs one subfolder a class.")
-    for label, name_ in enumerate(classes):
-        if label not in {known for known, _ in files}:
-            raise RobenchError(f"the class folder {folder / name_} has no images; remove it, or fill it.")
+    if not all(by_class):
+        empty = folder / classes[by_class.index([])]
+        raise RobenchError(f"the class folder {empty} has no images; remove it, or fill it.")
+    files = _in_turns(by_class)
     # Sizes come from the headers of all files before the pixels of any.
     sizes = {path: _size(path) for _, path in files}
     if len(set(sizes.values())) > 1:
@@ -66,9 +67,9 @@ def _files(folder: Path) -> list[Path]:
     return [path for path in found if path.is_file() and not path.name.startswith(".")]
 
 
-def _in_turns(files: dict[int, list[Path]]) -> list[tuple[int, Path]]:
+def _in_turns(files: list[list[Path]]) -> list[tuple[int, Path]]:
     """(label, file) in an order in which classes take turns, so that the first n images hold all of them."""
-    turns = [(turn, label, path) for label, paths in files.items() for turn, path in enumerate(paths)]
+    turns = [(turn, label, path) for label, paths in enumerate(files) for turn, path in enumerate(paths)]
     return [(label, path) for _, label, path in sorted(turns, key=lambda entry: entry[:2])]
 
 

@@ -28,8 +28,6 @@ def measure(task: Task, progress: Progress = lambda done, correct: None) -> Meas
         result = kind.measure(task, progress)
     except torch.OutOfMemoryError as error:
         raise RobenchError("the device ran out of memory; use a smaller --batch-size.") from error
-    except RobenchError:
-        raise
     except (Exception, SystemExit):
         guests = _guests(task)
         if not guests:

@@ -10,9 +10,8 @@ from torch import nn
 from robench import suites, zoo
 from robench.core.errors import RobenchError
 from robench.core.files import short
-from robench.core.gate import LARGEST_SEED, MOST_IMAGES
 from robench.core.kinds import Progress, kind_of
-from robench.core.types import DataCard, Measurement, ResultCard, Suite
+from robench.core.types import LARGEST_SEED, MOST_IMAGES, DataCard, Measurement, ResultCard, Suite
 from robench.data.base import Dataset
 from robench.data.choose import choose
 from robench.data.load import load_calibration

@@ -18,7 +18,7 @@ from robench.core.types import Line
 from robench.quantizers.stored import StoredWeight, coded, unpack
 
 SMALLEST_GROUP = 8
-Bits = Annotated[int, Interval(ge=1, le=8)]
+Width = Annotated[int, Interval(ge=1, le=8)]
 USUAL = {1: "sign", 2: "ternary"}
 """Encodings of files from before they were named."""
 
@@ -45,7 +45,7 @@ def recognise(weight: torch.Tensor) -> StoredWeight | None:
 class Form:
     """What a file says of one coded weight."""
 
-    bits: Bits
+    bits: Width
     shape: Annotated[list[Annotated[int, Interval(ge=1, le=2**31)]], Len(1, 8)]
     encoding: Line = ""
 
@@ -61,7 +61,7 @@ class Layout:
 class Inputs:
     """What a file says of its layers: the bits of their inputs."""
 
-    layers: dict[Line, Bits]
+    layers: dict[Line, Width]
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from robench.core.arrays import read_npz
 from robench.core.bits import unpack
 from robench.core.errors import RobenchError
 from robench.core.files import check_data_file, exists, read_text, short, whole
-from robench.core.gate import Seed, check_name, checked
+from robench.core.gate import check_name, checked
 from robench.core.types import (
     Bits,
     Condition,
@@ -28,6 +28,7 @@ from robench.core.types import (
     Measurement,
     ModelCard,
     ResultCard,
+    Seed,
     Suite,
     Value,
 )
@@ -255,8 +256,9 @@ def read(path: Path) -> ResultCard:
     check_data_file(beside, "outcomes file")
     if hashlib.sha256(beside.read_bytes()).hexdigest() != file.outcomes_sha256:
         raise RobenchError(f"the outcomes of {where} are not those that it was written with; {again}")
+    arrays = read_npz(beside, (*OUTCOMES, "distance"), "outcomes file")
     try:
-        return _card(file, Outcomes(read_npz(beside, (*OUTCOMES, "distance"), "outcomes file")))
+        return _card(file, Outcomes(arrays))
     except ValueError as error:
         raise RobenchError(f"{where} contradicts itself: {error}; {again}") from error
 
@@ -320,8 +322,8 @@ def _read_measurement(entry: MeasurementEntry, condition: Condition, images: int
     found = Measurement(condition, entry.draw, top1, top5, tuple(entry.flags), entry.seconds, rounded, distance)
     if not (np.isfinite(distance) & (distance >= 0)).all():
         raise ValueError(f"{condition.key} has distances that are none")
-    told = {key: value for key, value in asdict(entry).items() if key in COUNTS}
-    if told != {key: value for key, value in _measurement(found).items() if key in COUNTS} or (top1 & ~top5).any():
+    counted = _measurement(found)
+    if any(getattr(entry, key) != counted[key] for key in COUNTS) or (top1 & ~top5).any():
         raise ValueError(f"the outcomes of {condition.key} do not fit its counts")
     return found
 

@@ -9,10 +9,10 @@ from annotated_types import Interval, Len
 
 from robench.core.errors import RobenchError
 from robench.core.files import exists, short
-from robench.core.gate import MOST_IMAGES, Seed, check_name, checked, read_toml
+from robench.core.gate import check_name, checked, read_toml
 from robench.core.kinds import KINDS, kind_of
 from robench.core.registry import did_you_mean
-from robench.core.types import Condition, Suite, Value
+from robench.core.types import MOST_IMAGES, Condition, Seed, Suite, Value
 
 FOLDER = Path(__file__).parent
 MOST_DRAWS, MOST_CONDITIONS = 1000, 2000

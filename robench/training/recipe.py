@@ -15,7 +15,7 @@ from robench.core.types import Count, Options, Positive, Text
 from robench.data.base import Dataset
 
 RECIPES = Path(__file__).parent / "recipes"
-LARGEST_SEED = 2**40
+LARGEST_RECIPE_SEED = 2**40
 """Each epoch has a seed of its own, made from the recipe's, of 64 bits."""
 Share = Annotated[float, Interval(ge=0, le=1)]
 
@@ -80,7 +80,7 @@ class Recipe:
     average: Count = 0
     hold_out: Count = 0
     tested_under: list[str] = field(default_factory=list)
-    seed: Annotated[int, Interval(ge=0, le=LARGEST_SEED)] = 0
+    seed: Annotated[int, Interval(ge=0, le=LARGEST_RECIPE_SEED)] = 0
     twin: str = ""
     paper: Text = ""
 
@@ -110,8 +110,8 @@ class Recipe:
 
     def with_seed(self, seed: int) -> "Recipe":
         """The recipe with another seed; model and twin are named by it (``twn_resnet20_seed1``), but for seed 0."""
-        if not 0 <= seed <= LARGEST_SEED:
-            raise RobenchError(f"the seed of a recipe must be from 0 to {LARGEST_SEED}, not {seed}.")
+        if not 0 <= seed <= LARGEST_RECIPE_SEED:
+            raise RobenchError(f"the seed of a recipe must be from 0 to {LARGEST_RECIPE_SEED}, not {seed}.")
         mark = f"_seed{seed}" if seed else ""
         return replace(self, seed=seed, name=self.name + mark, twin=self.twin and self.twin + mark)
 

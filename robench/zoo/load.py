@@ -94,10 +94,8 @@ def sha256(path: Path) -> str:
     Raises:
         RobenchError: the file is missing or cannot be read.
     """
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise RobenchError(f"the weights file {path} cannot be read ({error.strerror}); restore it.") from error
+    check_data_file(path, "weights file")
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def load_folder(folder: Path, *, trust: bool = False) -> LoadedModel:
@@ -112,7 +110,6 @@ def load_folder(folder: Path, *, trust: bool = False) -> LoadedModel:
     """
     card = read_card(folder)
     path = folder / "weights.safetensors"
-    check_data_file(path, "weights file")
     if sha256(path) != card.sha256:
         raise RobenchError(f"the weights file {path} is damaged: its sha256 is not the card's; fetch it again.")
     stored = files.load(path)

@@ -59,11 +59,11 @@ NOISE = GOOD.replace('"attack"', '"corruption"').replace('"pgd"', '"gaussian"')
         (GOOD + "levels = [0.1]\ndraws = 0", "draws must be at least 1, not 0"),
         (
             GOOD + "levels = [0.1]\nparams = { steps = 0 }",
-            "steps of the attack pgd must be a whole number >= 1",
+            "steps of the attack pgd must be a whole number >= 1, and at most 100,000, not 0",
         ),
         (
             GOOD + 'levels = [0.1]\nparams = { steps = "many" }',
-            "at most 100,000, not 'many'",
+            "must be a whole number >= 1, and at most 100,000, not 'many'",
         ),
         (GOOD + "levels = [0.1]\nparams = { relative_step = -1 }", "must be a number above 0"),
         (GOOD + 'levels = [0.1]\nparams = { norm = "l1" }', "must be linf or l2, not 'l1'"),
