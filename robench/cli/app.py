@@ -18,6 +18,7 @@ from rich.text import Text
 
 from robench.cli import BAD_INPUT, INTERRUPTED, OWN_FAULT, TERMINATED
 from robench.core.errors import RobenchError
+from robench.core.files import expanded
 
 app = typer.Typer(
     help="What does low precision cost in robustness? Binary, ternary and integer networks against full precision.",
@@ -56,12 +57,18 @@ def _main(
 
 
 def command(function: Callable[..., None], group: typer.Typer = app) -> Callable[..., None]:
-    """Register a command; whatever happens in it ends in one sentence and a status, see ``one_way_out``."""
+    """Register a command.
+
+    A leading ``~`` in a path that it takes is the home directory; whatever happens in it ends in one sentence and a
+    status, see ``one_way_out``.
+    """
 
     @wraps(function)
     def guarded(*args: Any, **kwargs: Any) -> None:
         with one_way_out():
-            function(*args, **kwargs)
+            function(
+                *args, **{name: expanded(value) if isinstance(value, Path) else value for name, value in kwargs.items()}
+            )
 
     group.command(name=function.__name__.rstrip("_"))(guarded)
     return guarded

@@ -12,12 +12,17 @@ from typing import Generic, TypeVar
 from robench.core.errors import RobenchError
 
 T = TypeVar("T")
+MOST_NAMES = 50
+"""Of a list of names in an error message."""
 
 
 def did_you_mean(name: str, known: list[str]) -> str:
-    """The end of an error message: the nearest known names, or else all of them."""
+    """The end of an error message: the nearest known names, or else all of them, or as many as a message can hold."""
     near = get_close_matches(name, known, n=3, cutoff=0.5)
-    return f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(sorted(known))}."
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    rest = len(known) - MOST_NAMES
+    return f"known: {', '.join(sorted(known)[:MOST_NAMES])}{f', and {rest:,} more' if rest > 0 else ''}."
 
 
 class Registry(Generic[T]):

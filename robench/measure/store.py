@@ -47,10 +47,10 @@ class Store:
             raise self._error(error) from error
         with self._guard() as connection:
             marks = [connection.execute(f"pragma {name}").fetchone()[0] for name in ("application_id", "user_version")]
-            empty = not connection.execute("select count(*) from sqlite_master").fetchone()[0]
-            if not empty and marks[0] not in (0, APPLICATION):
+            tables = {name for (name,) in connection.execute("select name from sqlite_master")}
+            if tables and (marks[0] not in (0, APPLICATION) or "measurements" not in tables):
                 raise RobenchError(f"{path} is a database of another program; name another file with --store.")
-            if not empty and marks != [APPLICATION, VERSION]:
+            if tables and marks != [APPLICATION, VERSION]:
                 raise RobenchError(
                     f"the store {path} is of version {marks[1]}, this robench writes version {VERSION}; "
                     "name another file with --store."

@@ -102,6 +102,12 @@ class CardFile:
     provenance: dict[str, Line]
     outcomes_sha256: Line
 
+    def __post_init__(self) -> None:
+        if not self.model.name:
+            raise ValueError("model.name must not be empty")
+        if not re.fullmatch("[0-9a-f]{64}", self.model.sha256):
+            raise ValueError(f"model.sha256 must be 64 hexadecimal digits, not {short(repr(self.model.sha256), 60)}")
+
 
 def card_path(card: ResultCard, folder: Path) -> Path:
     """``<model>.<dataset>.<suite>.json`` in ``folder``; signs that do not belong into a file name become ``_``.

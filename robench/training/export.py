@@ -55,7 +55,7 @@ def start(
             write_text(folder / "log.jsonl", "".join(lines[: trainer.done]))
     except FileExistsError as error:
         raise RobenchError(f"{error} holds a run of another recipe; name another folder.") from error
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise RobenchError(f"there is no {error.filename}: let that run pass its full-precision epochs.") from error
     return trainer
 

@@ -96,7 +96,7 @@ def _readable(checkpoint: Path) -> Iterator[None]:
     """RobenchError where a checkpoint, in the block, turns out to be damaged."""
     try:
         yield
-    except (FileNotFoundError, RobenchError):
+    except (FileNotFoundError, NotADirectoryError, RobenchError):
         raise
     except Exception as error:  # torch's reader, and what it gives, fail in any way on a damaged file
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -37,3 +37,10 @@ def test_unknown_name_answers_with_the_nearest(registry: Registry[int]) -> None:
 def test_unlike_any_name_answers_with_all(registry: Registry[int]) -> None:
     with pytest.raises(RobenchError, match="known: gaussian"):
         registry["zzz"]
+
+
+def test_a_message_names_no_more_than_it_can_hold(registry: Registry[int]) -> None:
+    for number in range(99):
+        registry.add(f"n{number:03}", number)
+    with pytest.raises(RobenchError, match=r"known: gaussian, n000, .*n048, and 50 more"):
+        registry["zzz"]

@@ -73,6 +73,26 @@ def test_one_sentence(words: tuple[str, ...], sentence: str) -> None:
     told(*words, sentence=sentence)
 
 
+def test_a_path_may_begin_with_the_home_directory(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(here / "home"))
+    words = ("evaluate", "--model", "twn_resnet20", *QUICK, "--out", "~/out", "--store", "~/s.sqlite")
+    assert robench(*words).exit_code == 0
+    assert (here / "home" / "s.sqlite").is_file()
+    assert len(list((here / "home" / "out").glob("*.json"))) == 1
+    told(*words[:-3], "~nosuchuser/out", sentence="names a user that is not known here")
+
+
+def test_a_run_whose_twin_is_a_file_is_told(here: Path) -> None:
+    (here / "f").write_text("")
+    told(
+        "train",
+        "digits/twn_resnet20",
+        "--twin",
+        str(here / "f"),
+        sentence="let that run pass its full-precision epochs",
+    )
+
+
 def test_a_fault_of_robenchs_is_one_sentence_and_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: object) -> None:
         raise ZeroDivisionError("nobody foresaw this")

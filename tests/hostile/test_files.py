@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import resource
+import sqlite3
 import struct
 import time
 import zipfile
@@ -342,6 +343,8 @@ RESULTS = {
     "twice": (lambda data: {**data, "measurements": data["measurements"][:1] * 2}, "is there twice"),
     "none": (lambda data: {**data, "measurements": []}, "measurements must have at least 1 item"),
     "name": (lambda data: {**data, "model": {**data["model"], "name": None}}, "model.name must be text"),
+    "no name": (lambda data: {**data, "model": {**data["model"], "name": ""}}, "model.name must not be empty"),
+    "no digest": (lambda data: {**data, "model": {**data["model"], "sha256": ""}}, "model.sha256 must be 64"),
     "suite that leaves its folder": (
         lambda data: {**data, "suite": {**data["suite"], "name": "../../README"}},
         "the name of a suite cannot be",
@@ -374,9 +377,18 @@ def test_outcomes_of_another_card_are_seen(tmp_path: Path) -> None:
 
 
 # Stores.
+def database() -> bytes:
+    """What another program might keep."""
+    with sqlite3.connect(":memory:") as other:
+        other.execute("create table t (a)")
+        other.execute("pragma user_version = 5")
+        return other.serialize()
+
+
 STORES = {
     "a text": (b"x", "is no store of measurements"),
     "cut short": (b"SQLite format 3\0 and no more", "is damaged"),
+    "another program's": (database(), "is a database of another program"),
 }
 
 

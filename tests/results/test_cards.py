@@ -26,7 +26,7 @@ def make_card(name: str = "path/to/net.py:make", seed: int = 0, twin: tuple[str,
         return Measurement(condition, draw, top1, top5, (), 0.25, top1 if attacked else top1[:0], distance)
 
     measurements = (measured(PGD), measured(SIGN, n=0), measured(NOISE), measured(NOISE, 1))
-    model = ModelCard(name, mean=(0.5, 0.4, 0.3), std=(1.0, 1.0, 1.0), sha256="abc", training={"epochs": 3})
+    model = ModelCard(name, mean=(0.5, 0.4, 0.3), std=(1.0, 1.0, 1.0), sha256="ab" * 32, training={"epochs": 3})
     return ResultCard(model, SUITE, DataCard("digits", "here", 11, "f" * 64), measurements, twin, {"torch": "2"})
 
 
@@ -95,7 +95,7 @@ def test_a_zoo_models_whole_suite_has_a_plain_name_and_nothing_else_has(tmp_path
         replace(shipped, suite=replace(SUITE, part="seed=1")),
         replace(shipped, suite=replace(SUITE, part="conditions=attack/*")),
         make_card("twn"),
-        replace(make_card("twn"), model=replace(make_card("twn").model, sha256="another checkpoint")),
+        replace(make_card("twn"), model=replace(make_card("twn").model, sha256="0f" * 32)),
     ]
     names = {cards.card_path(card, tmp_path).name for card in [shipped, *others]}
     assert len(names) == 5
