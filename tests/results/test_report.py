@@ -32,6 +32,10 @@ CONDITIONS = (
 SUITE = Suite("mine", 1, 100, 0, CONDITIONS)
 
 
+def digest(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
 def make_card(name: str, right: int, twin: tuple[str, str] = ("", "")) -> ResultCard:
     def measured(condition: Condition, draw: int) -> Measurement:
         n = 0 if condition.name == "sign" and twin[0] else 100
@@ -39,12 +43,12 @@ def make_card(name: str, right: int, twin: tuple[str, str] = ("", "")) -> Result
         return Measurement(condition, draw, top1, top1, rounded=top1 if condition.kind == "attack" else top1[:0])
 
     measurements = tuple(measured(c, draw) for c in CONDITIONS for draw in range(c.draws))
-    model = ModelCard(name, "digits", "resnet20", sha256=hashlib.sha256(name.encode()).hexdigest())
+    model = ModelCard(name, "digits", "resnet20", sha256=digest(name))
     return ResultCard(model, SUITE, DataCard("digits", "here", 100, "f" * 64), measurements, twin)
 
 
 FP = make_card("fp", 80)
-TWN = make_card("twn", 70, ("fp", "fp"))
+TWN = make_card("twn", 70, ("fp", digest("fp")))
 
 
 def test_groups_are_the_rows() -> None:
