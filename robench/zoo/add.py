@@ -146,10 +146,10 @@ def _check_new(folder: Path) -> None:
 
 @contextmanager
 def _draft(folder: Path) -> Iterator[Path]:
-    """A folder beside ``folder`` that becomes it when the block ends, and is removed where it fails."""
+    """A hidden folder beside ``folder`` that becomes it when the block ends, and is removed where it fails."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=folder.parent) as place:
+        with TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as place:
             draft = Path(place) / "model"
             draft.mkdir()
             yield draft

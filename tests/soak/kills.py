@@ -111,8 +111,8 @@ def results(name: str, folder: Path) -> Any:
         return [{key: str(value) for key, value in entry.items() if key != "seconds"} for entry in measured]
     if name == "leaderboard":
         return {path.name: path.read_bytes() for path in (folder / "board").glob("*.md")}
-    (weights,) = folder.glob(f"{'zoo' if name == 'zoo add' else 'run'}/**/*.safetensors")
-    return {key: tensor.tolist() for key, tensor in load_file(weights).items()}
+    place = folder / "zoo" / "digits" / "mine" if name == "zoo add" else folder / "run"
+    return {key: tensor.tolist() for key, tensor in load_file(place / "weights.safetensors").items()}
 
 
 def clear(name: str, folder: Path) -> None:
