@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from robench.attacks.comparisons import doubts
 from robench.core.errors import RobenchError
-from robench.core.kinds import Kind, Progress, register
+from robench.core.kinds import Axis, Kind, Progress, register
 from robench.core.types import Condition, Measurement, ResultCard
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ class AttackKind(Kind):
 
     name, section, protocol = "attack", "Attacks", 8
     further_sections: ClassVar[Mapping[str, str]] = {"rounded": "Attacks, on adversarial images rounded to 8 bits"}
-    axis, log_axis, from_clean = "epsilon, pixel levels of 255", True, True
 
     def resolve(self, condition: Condition) -> Condition:
         """Write down what the attack is (its traits)."""
@@ -54,6 +53,10 @@ class AttackKind(Kind):
         """Epsilon in pixel levels: ``pgd (20) 8/255``."""
         name = super().label(replace(condition, level=None))
         return name if condition.level is None else f"{name} {condition.level * 255:g}/255"
+
+    def axis(self, condition: Condition) -> Axis:
+        """Epsilons by factors."""
+        return Axis("epsilon, pixel levels of 255", log=True, from_clean=True)
 
     def x(self, condition: Condition) -> float:
         """Epsilon in pixel levels."""

@@ -6,6 +6,7 @@ Everything else asks the object and never looks at its name.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -16,6 +17,21 @@ Progress = Callable[[int, int], None]
 """Called with (images done, correct so far)."""
 
 
+@dataclass(frozen=True)
+class Axis:
+    """The axis of a plot over levels.
+
+    Attributes:
+        name: what the levels are, with their unit.
+        log: whether they are spaced by factors.
+        from_clean: whether it begins at level 0 with the clean accuracy.
+    """
+
+    name: str = "level"
+    log: bool = False
+    from_clean: bool = False
+
+
 class Kind(ABC):
     """One kind of condition, such as attacks.
 
@@ -23,9 +39,6 @@ class Kind(ABC):
         name: as suites write it.
         section: heading of the tables that show it.
         further_sections: outcome of a measurement -> heading of a further table of the same conditions.
-        axis: what the levels are, below a plot.
-        log_axis: whether a plot spaces the levels by factors.
-        from_clean: whether a plot begins at level 0 with the clean accuracy.
         protocol: raised whenever robench's own code around the plug-ins would give other outcomes: what is stored under
             another number is measured again.
     """
@@ -33,9 +46,6 @@ class Kind(ABC):
     name: ClassVar[str]
     section: ClassVar[str]
     further_sections: ClassVar[Mapping[str, str]] = MappingProxyType({})
-    axis: ClassVar[str] = "level"
-    log_axis: ClassVar[bool] = False
-    from_clean: ClassVar[bool] = False
     protocol: ClassVar[int]
 
     @abstractmethod
@@ -67,6 +77,10 @@ class Kind(ABC):
         settings = ", ".join(str(value) for _, value in condition.params)
         name = f"{condition.name} ({settings})" if settings else condition.name
         return name if condition.level is None else f"{name} {condition.level:g}"
+
+    def axis(self, condition: Condition) -> Axis:
+        """The axis of a plot over conditions that differ in the level alone."""
+        return Axis()
 
     def x(self, condition: Condition) -> float:
         """Where a condition stands on the axis of its levels."""

@@ -87,6 +87,8 @@ class Measurement:
             original, in pixel levels (of 255); empty otherwise.
         flags: reasons to doubt the figure, or why there is none.
         seconds: wall time.
+        numbers: what else was counted, sorted by name, such as the bits that flipped.
+        path: (changes so far, images that are right) of a measurement that goes step by step; empty otherwise.
     """
 
     condition: Condition
@@ -97,6 +99,8 @@ class Measurement:
     seconds: float = 0.0
     rounded: Bits = field(default_factory=lambda: np.zeros(0, bool))
     distance: Floats = field(default_factory=lambda: np.zeros(0, np.float32))
+    numbers: tuple[tuple[str, int], ...] = ()
+    path: tuple[tuple[int, int], ...] = ()
 
     @property
     def correct(self) -> int:
@@ -166,6 +170,7 @@ class Suite:
     Attributes:
         part: what was changed or left out of the suite of that name and version, such as
             ``seed=1&conditions=attack/*``; empty for the whole suite.
+        twins: quantizer of the networks that low-bit ones are compared with; those in full precision where it is empty.
     """
 
     name: str
@@ -174,6 +179,7 @@ class Suite:
     seed: int
     conditions: tuple[Condition, ...]
     part: str = ""
+    twins: str = ""
 
     def with_seed(self, seed: int) -> "Suite":
         """The suite with another seed."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from robench.core.errors import RobenchError
-from robench.core.kinds import Kind, Progress, register
+from robench.core.kinds import Axis, Kind, Progress, register
 from robench.core.types import Condition, Images, Measurement
 from robench.corruptions import CORRUPTIONS
 from robench.corruptions.apply import amount_of, corrupt
@@ -23,7 +23,6 @@ class CorruptionKind(Kind):
     """Noise on the input image, at a severity from 1 to 5 or at an amount of its own."""
 
     name, section, protocol = "corruption", "Clean and input noise", 5
-    axis, from_clean = "severity", True
 
     def resolve(self, condition: Condition) -> Condition:
         """Write down the amount."""
@@ -44,6 +43,10 @@ class CorruptionKind(Kind):
 
         outcomes = judge_images(task, _corrupted(task), progress)
         return Measurement(task.condition, task.draw, *outcomes)
+
+    def axis(self, condition: Condition) -> Axis:
+        """Severities."""
+        return Axis("severity", from_clean=True)
 
     def plugin(self, condition: Condition) -> object:
         """The corruption's function."""

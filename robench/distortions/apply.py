@@ -14,6 +14,7 @@ from robench.core.errors import RobenchError
 from robench.core.seeding import stream
 from robench.distortions import DISTORTIONS, Distortion, Weight
 from robench.engine.layers import inner_weights, layer_of, weights
+from robench.engine.replacing import replaced
 from robench.quantizers.encodings import IntegerEncoding, encoding_named
 from robench.quantizers.stored import StoredWeight, decode
 
@@ -56,16 +57,11 @@ def distorted(
     distortion = check(name, level)
     scope, acts_on = scope or distortion.scope, acts_on or distortion.acts_on
     change = _Change(name, distortion, float("nan") if level is None else level, seed, draw, scope, acts_on)
-    targets = _targets(model, scope, acts_on, stored)
-    tensors = model.state_dict(keep_vars=True)
-    saved = {key: tensors[key].detach().clone() for key in targets}
-    try:
-        changed = [_distort(tensors[key], stored.get(key), key, change) for key in targets]
-        yield any(changed) or (distortion.random and bool(targets))
-    finally:
-        for key, before in saved.items():
-            tensors[key].data.copy_(before)
-            assert torch.equal(tensors[key], before), key
+    tensors = {key: model.state_dict()[key].cpu() for key in _targets(model, scope, acts_on, stored)}
+    values = {key: _distorted(tensor, stored.get(key), key, change) for key, tensor in tensors.items()}
+    changed = any(_differ(tensors[key], after) for key, after in values.items())
+    with replaced(model, values):
+        yield changed or (distortion.random and bool(values))
 
 
 def check(name: str, level: float | None) -> Distortion:
@@ -112,11 +108,8 @@ def _targets(model: nn.Module, scope: str, acts_on: str, stored: Mapping[str, St
     return found
 
 
-def _distort(tensor: torch.Tensor, stored: StoredWeight | None, key: str, change: _Change) -> bool:
-    """Distort one tensor in place; whether it was seen to change."""
-    before = tensor.detach().cpu().clone()
-    after = _distorted(before, stored, key, change)
-    tensor.data.copy_(after)
+def _differ(before: torch.Tensor, after: torch.Tensor) -> bool:
+    """Whether a tensor was seen to change."""
     # Written so that values that are not numbers count as changed.
     return not bool((after - before).abs().max() <= ROUNDING * before.abs().max()) if before.numel() else False
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from robench.core.errors import RobenchError
-from robench.core.kinds import Kind, Progress, register
+from robench.core.kinds import Axis, Kind, Progress, register
 from robench.core.types import Condition, Measurement
 from robench.distortions import DISTORTIONS, PARTS, SCOPES
 
@@ -23,7 +23,6 @@ class DistortionKind(Kind):
     """A change of the values, codes or scales of the weights, at a level."""
 
     name, section, protocol = "distortion", "Weight distortions", 6
-    axis = "level of weight distortion"
 
     def resolve(self, condition: Condition) -> Condition:
         """Write down what the distortion acts on."""
@@ -53,6 +52,10 @@ class DistortionKind(Kind):
                 return Measurement(task.condition, task.draw, *outcomes)
         nothing = np.zeros(0, bool)
         return Measurement(task.condition, task.draw, nothing, nothing, (f"n/a: {obstacle}",))
+
+    def axis(self, condition: Condition) -> Axis:
+        """Levels."""
+        return Axis("level of weight distortion")
 
     def plugin(self, condition: Condition) -> object:
         """The distortion's function."""

@@ -29,9 +29,11 @@ class Folded(nn.Module):
         logits: torch.Tensor = self.graph(x)
         return logits
 
-    def refresh(self) -> None:
-        """Fold again, after weights of the model have changed."""
+    def refresh(self, changed: torch.Tensor | None = None) -> None:
+        """Fold again, after weights of the model have changed: the one that is given, or any."""
         for conv, norm, fused in self.folds:
+            if changed is not None and changed is not conv.weight:
+                continue
             assert norm.running_mean is not None
             assert norm.running_var is not None
             assert fused.bias is not None
@@ -40,6 +42,15 @@ class Folded(nn.Module):
             )
             fused.weight.data.copy_(weight)
             fused.bias.data.copy_(bias)
+
+    def used_for(self, weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """The parameter that the graph computes with in place of a weight; and its factor, one for each filter."""
+        for conv, norm, fused in self.folds:
+            if weight is conv.weight:
+                assert norm.running_var is not None
+                root = torch.rsqrt(norm.running_var + norm.eps)
+                return fused.weight, root if norm.weight is None else norm.weight * root
+        return weight, None
 
 
 def fold_batch_norm(model: nn.Module) -> Folded | None:

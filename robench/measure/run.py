@@ -25,6 +25,7 @@ from robench.measure.environment import provenance
 from robench.measure.measure import measure
 from robench.measure.plan import Planned, plan
 from robench.measure.store import Store
+from robench.quantizers import QUANTIZERS
 
 Model = str | nn.Module | LoadedModel
 
@@ -159,7 +160,7 @@ def open_run(request: Request, notify: Callable[[str], None] = lambda notice: No
         pairs = {quantized(model, request.quantize, calibration): model for model in loaded}
         loaded = list(pairs)
     else:
-        pairs = _pairs(loaded, data, request.twin)
+        pairs = _pairs(loaded, data, request.twin, suite.twins)
     everyone = dict.fromkeys([*loaded, *pairs.values()])
     device = choose_device(request.device)
     with without_tf32():
@@ -219,21 +220,29 @@ def _load(model: Model, data: Dataset, checkpoint: Path | None = None, *, trust:
     return zoo.load(model, benchmark, len(data.classes), checkpoint, trust=trust)
 
 
-def _pairs(loaded: list[LoadedModel], data: Dataset, choice: str) -> dict[LoadedModel, LoadedModel]:
-    """Model -> its twin: one that is there already, or loaded by name."""
+def _pairs(loaded: list[LoadedModel], data: Dataset, choice: str, quantizer: str) -> dict[LoadedModel, LoadedModel]:
+    """Model -> its twin: one that is there already, or loaded by name.
+
+    Raises:
+        RobenchError: there is no such quantizer, or no such model.
+    """
+    if quantizer:
+        QUANTIZERS[quantizer]
     found: dict[LoadedModel, LoadedModel] = {}
     for model in loaded:
-        twin = _twin(model, [*loaded, *found.values()], data, choice)
+        twin = _twin(model, [*loaded, *found.values()], data, choice, quantizer)
         if twin is not None:
             found[model] = twin
     return found
 
 
-def _twin(model: LoadedModel, others: list[LoadedModel], data: Dataset, choice: str) -> LoadedModel | None:
-    name = model.card.twin if choice == "auto" else choice
+def _twin(
+    model: LoadedModel, others: list[LoadedModel], data: Dataset, choice: str, quantizer: str
+) -> LoadedModel | None:
+    name = zoo.twin_name(model.card, quantizer) if choice == "auto" else choice
     if name in ("", "none") or name == model.card.name:
         return None
     same_set = [other for other in others if other.card.name == name and other.card.dataset == model.card.dataset]
     if same_set:
         return same_set[0]
-    return zoo.twin_of(model.card) if choice == "auto" else _load(name, data)
+    return zoo.twin_of(model.card, name) if choice == "auto" else _load(name, data)

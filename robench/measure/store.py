@@ -13,7 +13,7 @@ from robench.core.bits import pack, unpack
 from robench.core.errors import RobenchError
 from robench.core.types import Condition, Measurement
 
-VERSION = 5
+VERSION = 6
 APPLICATION = 0x726F6265
 """Marks an SQLite file as a store of robench's: "robe"."""
 SQLITE = b"SQLite format 3\0"
@@ -22,7 +22,8 @@ WAIT = 30
 TABLE = """
 create table if not exists measurements (
     key text primary key, model text, condition text, draw integer,
-    total integer, top1 blob, top5 blob, rounded blob, distance blob, flags text, seconds real, digest text
+    total integer, top1 blob, top5 blob, rounded blob, distance blob, flags text, seconds real,
+    numbers text, path text, digest text
 )
 """
 
@@ -100,6 +101,8 @@ class Store:
             measurement.distance.tobytes(),
             json.dumps(measurement.flags),
             measurement.seconds,
+            json.dumps(measurement.numbers),
+            json.dumps(measurement.path),
         )
         with self._guard() as connection:
             slots = ", ".join("?" * (len(row) + 1))
@@ -121,10 +124,21 @@ class Store:
                 f"the store {self.path} is damaged: the measurement of {condition.key} is not as it was written; "
                 "name another file with --store."
             )
-        total, *outcomes, distance, flags, seconds = written[4:]
+        total, *outcomes, distance, flags, seconds, numbers, path = written[4:]
         top1, top5, rounded = (unpack(packed, total if packed else 0) for packed in outcomes)
         distances = np.frombuffer(distance, np.float32)
-        return Measurement(condition, draw, top1, top5, tuple(json.loads(flags)), seconds, rounded, distances)
+        return Measurement(
+            condition,
+            draw,
+            top1,
+            top5,
+            tuple(json.loads(flags)),
+            seconds,
+            rounded,
+            distances,
+            tuple((name, number) for name, number in json.loads(numbers)),
+            tuple((changes, correct) for changes, correct in json.loads(path)),
+        )
 
     def close(self) -> None:
         """Close the file; what was put is there."""

@@ -64,6 +64,8 @@ class MeasurementEntry:
     total: Count
     flags: Annotated[list[Line], Len(0, 100)]
     seconds: Annotated[float, Interval(ge=0)]
+    numbers: dict[str, Count] = field(default_factory=dict)
+    path: Annotated[list[tuple[Count, Count]], Len(0, 10_000)] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ class SuiteEntry:
     seed: Seed
     part: Line
     conditions: list[ConditionEntry]
+    twins: Line = ""
 
     def __post_init__(self) -> None:
         check_name(self.name, "the name of a suite")
@@ -146,17 +149,21 @@ def _condition(condition: Condition) -> dict[str, Any]:
 
 
 def _measurement(m: Measurement) -> dict[str, Any]:
-    return {
-        "condition": _condition(m.condition),
-        "draw": m.draw,
-        "correct": m.correct,
-        "correct_top5": m.correct_top5,
-        "correct_rounded": int(m.rounded.sum()) if len(m.rounded) else None,
-        "mean_distance": round(float(m.distance.mean()), 4) if len(m.distance) else None,
-        "total": m.total,
-        "flags": list(m.flags),
-        "seconds": round(m.seconds, 3),
-    }
+    return (
+        {
+            "condition": _condition(m.condition),
+            "draw": m.draw,
+            "correct": m.correct,
+            "correct_top5": m.correct_top5,
+            "correct_rounded": int(m.rounded.sum()) if len(m.rounded) else None,
+            "mean_distance": round(float(m.distance.mean()), 4) if len(m.distance) else None,
+            "total": m.total,
+            "flags": list(m.flags),
+            "seconds": round(m.seconds, 3),
+        }
+        | ({"numbers": dict(m.numbers)} if m.numbers else {})
+        | ({"path": [list(step) for step in m.path]} if m.path else {})
+    )
 
 
 def to_dict(card: ResultCard) -> dict[str, Any]:
@@ -172,6 +179,7 @@ def to_dict(card: ResultCard) -> dict[str, Any]:
             "n_images": suite.n_images,
             "seed": suite.seed,
             "part": suite.part,
+            "twins": suite.twins,
             "conditions": [_condition(c) | {"draws": c.draws, "facts": dict(c.facts)} for c in suite.conditions],
         },
         "data": asdict(card.data),
@@ -325,7 +333,8 @@ def _read_measurement(entry: MeasurementEntry, condition: Condition, images: int
     top1, top5 = (outcomes.bits(kind, entry.total) for kind in ("top1", "top5"))
     rounded = outcomes.bits("rounded", entry.total if entry.correct_rounded is not None else 0)
     distance = outcomes.distances(entry.total if entry.mean_distance is not None else 0)
-    found = Measurement(condition, entry.draw, top1, top5, tuple(entry.flags), entry.seconds, rounded, distance)
+    numbers, path, flags = tuple(sorted(entry.numbers.items())), tuple(entry.path), tuple(entry.flags)
+    found = Measurement(condition, entry.draw, top1, top5, flags, entry.seconds, rounded, distance, numbers, path)
     if not (np.isfinite(distance) & (distance >= 0)).all():
         raise ValueError(f"{condition.key} has distances that are none")
     counted = _measurement(found)
@@ -340,4 +349,4 @@ def _read_condition(entry: ConditionEntry) -> Condition:
 
 
 def _suite(suite: SuiteEntry, conditions: tuple[Condition, ...]) -> Suite:
-    return Suite(suite.name, suite.version, suite.n_images, suite.seed, conditions, suite.part)
+    return Suite(suite.name, suite.version, suite.n_images, suite.seed, conditions, suite.part, suite.twins)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from robench.core.errors import RobenchError
-from robench.core.kinds import Kind, kind_of
+from robench.core.kinds import Axis, Kind, kind_of
 from robench.core.types import CLEAN, Condition, ResultCard
 from robench.results.drawing import finish, line, new_figure, save
 from robench.results.stats import Estimate
@@ -22,6 +22,11 @@ class Panel:
     kind: Kind
     title: str
     conditions: tuple[Condition, ...]
+
+    @property
+    def axis(self) -> Axis:
+        """Of the levels."""
+        return self.kind.axis(self.conditions[0])
 
 
 def panels(cards: Sequence[ResultCard]) -> list[Panel]:
@@ -39,7 +44,7 @@ def panels(cards: Sequence[ResultCard]) -> list[Panel]:
 def curve(card: ResultCard, panel: Panel) -> list[tuple[float, Estimate]]:
     """(x, accuracy with its interval) of each condition that applies, without an attack or noise at x = 0."""
     points = [(panel.kind.x(c), accuracy(card, together(c))) for c in panel.conditions]
-    if panel.kind.from_clean and CLEAN in card.suite.conditions:
+    if panel.axis.from_clean and CLEAN in card.suite.conditions:
         points.insert(0, (0.0, accuracy(card, together(CLEAN))))
     return sorted((x, estimate) for x, estimate in points if isinstance(estimate, Estimate))
 
@@ -74,10 +79,10 @@ def _panel(axis: Any, panel: Panel, cards: Sequence[ResultCard], y: str) -> None
     """One panel; a model to which the conditions do not apply has no line."""
     for index, card in enumerate(cards):
         line(axis, curve(card, panel), index, card.model.name)
-    if panel.kind.log_axis:
+    if panel.axis.log:
         places = [panel.kind.x(c) for c in panel.conditions]
         axis.set_xscale("symlog", base=2, linthresh=min(places))
         ticks = [0.0, *places]
         axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-    finish(axis, panel.title, panel.kind.axis, y)
+    finish(axis, panel.title, panel.axis.name, y)
     axis.set_ylim(0, 100)

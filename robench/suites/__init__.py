@@ -20,13 +20,14 @@ MOST_DRAWS, MOST_CONDITIONS = 1000, 2000
 
 @dataclass(frozen=True)
 class SuiteFile:
-    """A suite as it is written; each of ``conditions`` is a ``Block``."""
+    """A suite as it is written; each of ``conditions`` is a ``Block``, and ``twins`` is as for ``Suite``."""
 
     name: str
     version: Annotated[int, Interval(ge=0, le=10**6)]
     n_images: Annotated[int, Interval(ge=1, le=MOST_IMAGES)]
     seed: Seed
     conditions: Annotated[list[dict[str, Any]], Len(1)]
+    twins: str = ""
 
     def __post_init__(self) -> None:
         check_name(self.name, "the name of a suite")
@@ -68,7 +69,7 @@ def load(name: str) -> Suite:
             raise RobenchError(f"{place}: a suite has no more than {MOST_CONDITIONS:,} conditions; split it.")
     if len({c.key for c in conditions}) < len(conditions):
         raise RobenchError(f"{where} names a condition twice.")
-    return Suite(file.name, file.version, file.n_images, file.seed, tuple(conditions))
+    return Suite(file.name, file.version, file.n_images, file.seed, tuple(conditions), twins=file.twins)
 
 
 def _expand(block: Block, where: str) -> list[Condition]:

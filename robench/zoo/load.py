@@ -75,17 +75,34 @@ def read_card(folder: Path) -> ModelCard:
     return card
 
 
-def twin_of(card: ModelCard) -> LoadedModel | None:
-    """The twin of a card, which is a model of the zoo for the same data set; None where there is none."""
-    if not card.twin:
-        return None
-    folder = find(card.twin, card.dataset)
+def twin_of(card: ModelCard, name: str) -> LoadedModel:
+    """The twin of a card by name, which is a model of the zoo for the same data set."""
+    folder = find(name, card.dataset)
     if folder is None:
         raise RobenchError(
-            f"the zoo has no model {card.twin} for {card.dataset}, the twin of {card.name}; name another with --twin, "
+            f"the zoo has no model {name} for {card.dataset}, the twin of {card.name}; name another with --twin, "
             "or say --twin none."
         )
     return load_folder(folder)
+
+
+def twin_name(card: ModelCard, quantizer: str = "") -> str:
+    """The name of a card's twin; "" where there is none.
+
+    Args:
+        card: of a model.
+        quantizer: "" for the twin in full precision that the card names; else, for a low-bit model, the network of the
+            zoo that this quantizer has made of that one.
+    """
+    if not quantizer:
+        return card.twin
+    if card.bits == 32 or card.quantizer == quantizer or not card.twin:
+        return ""
+    for name in names().get(card.dataset, []):
+        other = read_card(root() / card.dataset / name)
+        if (other.quantizer, other.twin, other.architecture) == (quantizer, card.twin, card.architecture):
+            return name
+    return ""
 
 
 def sha256(path: Path) -> str:

@@ -19,13 +19,14 @@ from robench.corruptions import CORRUPTIONS
 from robench.corruptions.apply import amount_of, corrupt
 from robench.data import DATASETS
 from robench.data.base import Dataset
-from robench.data.load import load
+from robench.data.load import load, load_calibration
 from robench.distortions import DISTORTIONS
 from robench.distortions.apply import distorted
 from robench.engine.layers import inner_layers
 from robench.engine.model import ModelUnderTest
 from robench.engine.task import Task
 from robench.engine.verdict import to_pixels
+from robench.faults import FAULTS
 from robench.measure.measure import measure
 from robench.quantizers import QUANTIZERS
 from robench.quantizers.stored import unpack
@@ -82,6 +83,15 @@ KIND_ROWS = {
     "corruption": Condition("corruption", "gaussian", 5),
     "attack": Condition("attack", "fgsm", 16 / 255),
     "distortion": Condition("distortion", "gaussian", 0.2),
+    "fault": Condition("fault", "stuck", 0.05),
+}
+FAULT_ROWS: dict[str, tuple[float, dict]] = {
+    "bit_error": (0.01, {}),
+    "random_flips": (5000, {"protection": "secded"}),
+    "bit_flip_attack": (2, {}),
+    "stuck": (0.05, {}),
+    "pcm": (86_400.0, {}),
+    "reram": (86_400.0, {"compensation": False}),
 }
 DATASET_ROWS = {"digits", "cifar10", "npz", "imagefolder"}
 
@@ -92,6 +102,7 @@ DATASET_ROWS = {"digits", "cifar10", "npz", "imagefolder"}
         (CORRUPTIONS, CORRUPTION_ROWS),
         (ATTACKS, ATTACK_ROWS),
         (DISTORTIONS, DISTORTION_ROWS),
+        (FAULTS, FAULT_ROWS),
         (ARCHITECTURES, ARCHITECTURE_ROWS),
         (QUANTIZERS, QUANTIZER_ROWS),
         (DATASETS, DATASET_ROWS),
@@ -159,6 +170,20 @@ def test_distortion_changes_full_precision_weights_and_is_seeded(name: str, resn
             results.append(weight.clone())
     assert torch.equal(results[0], results[1])
     assert not torch.equal(results[0], weight)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_fault_is_seeded_and_leaves_the_model_as_it_was(name: str, twn_digits: ModelUnderTest, digits: Dataset) -> None:
+    level, params = FAULT_ROWS[name]
+    condition = Condition("fault", name, level, tuple(sorted(params.items())))
+    before = {key: tensor.clone() for key, tensor in twn_digits.original.state_dict().items()}
+    task = Task(twn_digits, digits.first(32), condition, 0, 0, 32, load_calibration("digits"))
+    first, second = measure(task), measure(task)
+    assert first.total == 32
+    assert (first.top1 == second.top1).all()
+    assert first.numbers == second.numbers
+    assert dict(first.numbers)
+    assert all(torch.equal(before[key], tensor) for key, tensor in twn_digits.original.state_dict().items())
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

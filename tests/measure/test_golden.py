@@ -59,7 +59,7 @@ def published(kind: str) -> list[Measurement]:
     return found
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", MODELS)
 def test_published_outcomes_come_out_again(kind: str, digits: Dataset) -> None:
     data = digits.first(IMAGES)
     model = prepare(zoo.load(MODELS[kind], "digits", 10), data, torch.device("cpu"))
@@ -72,7 +72,7 @@ def test_published_outcomes_come_out_again(kind: str, digits: Dataset) -> None:
     assert sum(changed.values()) <= 1, changed
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", MODELS)
 def test_new_outcomes_have_a_new_protocol(kind: str) -> None:
     digest = hashlib.sha256()
     for kept in published(kind):

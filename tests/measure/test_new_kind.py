@@ -25,7 +25,7 @@ seed = 0
 kind = "clean"
 names = ["clean"]
 [[conditions]]
-kind = "fault"
+kind = "wear"
 names = ["stuck"]
 levels = [0.0, 0.5, 1.0]
 """
@@ -36,15 +36,14 @@ def stuck(image: object) -> object:
     return image
 
 
-class Fault(Kind):
+class Wear(Kind):
     """The weights of a share of the filters are 0."""
 
-    name, section, protocol = "fault", "Memory faults", 1
-    axis = "share of stuck cells"
+    name, section, protocol = "wear", "Worn filters", 1
 
     def resolve(self, condition: Condition) -> Condition:
         if condition.name != "stuck" or condition.level is None or not 0 <= condition.level <= 1:
-            raise RobenchError(f"the fault {condition.name} needs a share from 0 to 1, not {condition.level}.")
+            raise RobenchError(f"the wear {condition.name} needs a share from 0 to 1, not {condition.level}.")
         return replace(condition, facts=(("cells", "filters"),))
 
     def measure(self, task: Task, progress: Progress) -> Measurement:
@@ -67,7 +66,7 @@ class Fault(Kind):
 def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "cells.toml").write_text(SUITE)
-    with KINDS.temporarily("fault", Fault()):
+    with KINDS.temporarily("wear", Wear()):
         yield "cells.toml"
 
 
@@ -83,7 +82,7 @@ def test_it_is_measured_stored_written_compared_and_drawn(suite: str, tmp_path: 
         "stuck 1",
     ]
     read = cards.read(cards.write(card, tmp_path))
-    assert "### Memory faults" in markdown.leaderboard([read])
+    assert "### Worn filters" in markdown.leaderboard([read])
     assert draw([card, card.twin_card], tmp_path, "cells")
 
 
@@ -91,12 +90,12 @@ def test_it_is_on_the_command_line(suite: str) -> None:
     words = ["evaluate", "--model", "tr_none_nc", "--dataset", "digits", "--suite", suite]
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0, result.output
-    assert "Memory faults" in result.stdout
+    assert "Worn filters" in result.stdout
     again = CliRunner().invoke(app, words)
     assert "4 of 4 measurements are stored already" in again.stderr
 
 
 def test_what_does_not_fit_it_is_one_sentence(suite: str, tmp_path: Path) -> None:
     (tmp_path / suite).write_text(SUITE.replace("0.5", "1.5"))
-    with pytest.raises(RobenchError, match="conditions 2: the fault stuck needs a share from 0 to 1, not"):
+    with pytest.raises(RobenchError, match="conditions 2: the wear stuck needs a share from 0 to 1, not"):
         robench.evaluate("tr_none_nc", "digits", suite)

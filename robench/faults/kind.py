@@ -1,0 +1,60 @@
+"""Memory faults as a kind of condition."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from robench.core.errors import RobenchError
+from robench.core.kinds import Axis, Kind, Progress, register
+from robench.core.types import Condition, Measurement
+from robench.faults import FAULTS, DoesNotApplyError
+
+if TYPE_CHECKING:
+    from robench.engine.task import Task
+
+SEARCH = 100
+"""Rough cost of a search for harmful bits, in forward passes of the evaluated images."""
+
+
+@register
+class FaultKind(Kind):
+    """What flips, sticks and drifts in the memory that holds the weights."""
+
+    name, section, protocol = "fault", "Memory faults", 1
+
+    def resolve(self, condition: Condition) -> Condition:
+        """Write down the settings with their defaults, and what the level is."""
+        from robench.faults.apply import check
+
+        if condition.grid:
+            raise RobenchError(f"search is for attacks; leave it out of the fault {condition.name}.")
+        fault, settings = check(condition)
+        settings |= {"acts_on": fault.acts_on, "from_clean": fault.level.from_clean, "level": fault.level.name}
+        return replace(condition, facts=tuple(sorted(settings.items())))
+
+    def measure(self, task: "Task", progress: Progress) -> Measurement:
+        """Judge the images while the memory errs; nothing is judged where the fault means nothing for the model."""
+        from robench.faults.measure import measured
+
+        try:
+            return measured(task, progress)
+        except DoesNotApplyError as reason:
+            nothing = np.zeros(0, bool)
+            return Measurement(task.condition, task.draw, nothing, nothing, (f"n/a: {reason}",))
+
+    def plugin(self, condition: Condition) -> object:
+        """The fault's function."""
+        return FAULTS[condition.name].function
+
+    def calibrates(self, condition: Condition) -> bool:
+        """A search looks for harmful bits on training images."""
+        return condition.fact("acts_on") == "search"
+
+    def axis(self, condition: Condition) -> Axis:
+        """Rates, flips and times by factors."""
+        return Axis(str(condition.fact("level")), log=True, from_clean=bool(condition.fact("from_clean")))
+
+    def cost(self, condition: Condition) -> int:
+        """One forward pass, or a search."""
+        return SEARCH if self.calibrates(condition) else 1
