@@ -1,12 +1,13 @@
 """Intervals and paired tests. The image is the unit; draws of noise are never pooled with images."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import binom, binomtest, norm
+from scipy.stats import t as student
 
 from robench.core.seeding import stream
 from robench.core.types import Bits
@@ -80,70 +81,83 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def bootstrap_mean(values: np.ndarray, *, resample_rows: bool, confidence: float = 0.95) -> Estimate:
-    """Mean of a matrix [rows, images] with its percentile bootstrap interval.
+def bootstrap_mean(values: np.ndarray, confidence: float = 0.95) -> Estimate:
+    """Mean of a matrix [rows, images], whose rows are fixed, with its percentile bootstrap interval over images.
 
     Args:
-        values: one row for each draw or severity; outcomes, or differences of paired outcomes.
-        resample_rows: True where rows are random draws: a two-way bootstrap over draws and images. False where rows
-            are fixed, such as the five severities: images alone are resampled.
+        values: one row for each severity; outcomes, or differences of paired outcomes.
+        confidence: of the interval.
     """
     tail = (1 - confidence) / 2
-    low, high = np.quantile(_resampled_means(values, resample_rows), [tail, 1 - tail])
+    low, high = np.quantile(_resampled_means(values), [tail, 1 - tail])
     return Estimate(float(values.mean()), float(low), float(high))
 
 
 def image_mean(values: npt.NDArray[np.floating]) -> Estimate:
     """Mean over images [N] with its percentile bootstrap interval."""
-    return bootstrap_mean(values[None].astype(float), resample_rows=False)
+    return bootstrap_mean(values[None].astype(float))
 
 
-def bootstrap_p(differences: np.ndarray, *, resample_rows: bool) -> float:
+def bootstrap_p(differences: np.ndarray) -> float:
     """Two-sided p-value of a mean difference of 0, from the same bootstrap; never below 2 / (resamples + 1)."""
-    means = _resampled_means(differences, resample_rows)
+    means = _resampled_means(differences)
     beyond = min(int((means <= 0).sum()), int((means >= 0).sum()))
     return min(2 * (beyond + 1) / (len(means) + 1), 1.0)
 
 
-def _resampled_means(values: np.ndarray, resample_rows: bool) -> npt.NDArray[np.float64]:
+def crossed_mean(values: np.ndarray, confidence: float = 0.95) -> Estimate:
+    """Mean of a matrix [draws, images] with its interval over other draws and other images.
+
+    Both are random, and each draw sees each image: the variance of the mean is that of the two-way analysis of
+    variance, with Satterthwaite's degrees of freedom (Satterthwaite 1946). Draws are few, and this is what it is for:
+    with 5 or 10 of them the percentile bootstrap's intervals are too short (tests/results/test_stats.py has coverages).
+    """
+    error, freedom = _crossed_error(values)
+    mean, half = float(values.mean()), float(student.ppf(0.5 + confidence / 2, freedom)) * error
+    return Estimate(mean, mean - half, mean + half)
+
+
+def crossed_p(differences: np.ndarray) -> float:
+    """Two-sided p-value of a mean difference of 0, for the same variance."""
+    error, freedom = _crossed_error(differences)
+    mean = abs(float(differences.mean()))
+    return float(2 * student.sf(mean / error, freedom)) if error else float(mean == 0)
+
+
+def _crossed_error(values: np.ndarray) -> tuple[float, float]:
+    """Standard error of the mean of a matrix [draws, images], and its degrees of freedom."""
+    draws, images = values.shape
+    by_draw, by_image = values.mean(1), values.mean(0)
+    of_draws, of_images = images * by_draw.var(ddof=1), draws * by_image.var(ddof=1)
+    rest = np.square(values - by_draw[:, None] - by_image + values.mean()).sum() / ((draws - 1) * (images - 1))
+    total = max(of_draws + of_images - rest, of_images)
+    if not total:
+        return 0.0, 1.0
+    parts = ((of_draws, draws - 1), (of_images, images - 1), (rest, (draws - 1) * (images - 1)))
+    freedom = total**2 / sum(part**2 / degrees for part, degrees in parts)
+    return float(np.sqrt(total / values.size)), float(max(freedom, 1.0))
+
+
+def _resampled_means(values: np.ndarray) -> npt.NDArray[np.float64]:
     # Outcomes and their differences are whole numbers, and so are their sums: exact on every processor, whatever the
     # order of additions. A sum of shares would be 1e-18 on one and -1e-18 on another where the mean is 0.
     rows, images = values.shape
-    if images > MANY:
-        # Images with the same outcomes are drawn together: the same distribution, from fewer random numbers.
-        patterns, times = _patterns(values)
-        parts: Iterable[npt.NDArray[np.float64]] = _counts(rows, images, times / images)
-    else:
-        patterns, parts = values, _known_counts(rows, images)
-    # One part after the other, of which the last is for the rows: not all of them are held at once.
-    sums, latest = [], np.zeros((0, patterns.shape[1]))
-    for part in parts:
-        sums.append(latest @ patterns.T)
-        latest = part
-    row_counts = latest if resample_rows else np.ones((1, rows))
-    return (row_counts * np.concatenate(sums)).sum(1) / values.size
-
-
-def _patterns(values: np.ndarray) -> tuple[np.ndarray, npt.NDArray[np.intp]]:
-    """The different columns of a matrix, and how often each is there."""
-    kinds = np.zeros(values.shape[1], np.intp)
-    for row in values:
-        levels, place = np.unique(row, return_inverse=True)
-        kinds = np.unique(kinds * len(levels) + place, return_inverse=True)[1]
-    _, first, times = np.unique(kinds, return_index=True, return_counts=True)
-    return values[:, first], times
+    sums = values.sum(0, dtype=float)
+    if images <= MANY:
+        return np.concatenate([counts @ sums for counts in _known_counts(rows, images)]) / values.size
+    # Images with the same sum are drawn together: the same distribution, from fewer random numbers.
+    different, times = np.unique(sums, return_counts=True)
+    return np.concatenate([counts @ different for counts in _counts(rows, images, times / images)]) / values.size
 
 
 @lru_cache(maxsize=8)
 def _known_counts(rows: int, images: int) -> tuple[npt.NDArray[np.float64], ...]:
-    return tuple(_counts(rows, images))
+    return tuple(_counts(rows, images, np.full(images, 1 / images)))
 
 
-def _counts(rows: int, images: int, shares: npt.NDArray[np.float64] | None = None) -> Iterator[npt.NDArray[np.float64]]:
-    """How often each image is drawn, some resamples at a time: [resamples, images]; at last, each row: [all, rows]."""
+def _counts(rows: int, images: int, shares: npt.NDArray[np.float64]) -> Iterator[npt.NDArray[np.float64]]:
+    """How often each image, or each kind of images, is drawn, some resamples at a time: [resamples, kinds]."""
     rng = stream(0, "bootstrap", rows, images)
-    shares = np.full(images, 1 / images) if shares is None else shares
     size = max(HELD // len(shares), 1)
     for start in range(0, RESAMPLES, size):
         yield rng.multinomial(images, shares, min(size, RESAMPLES - start)).astype(float)
-    yield rng.multinomial(rows, np.full(rows, 1 / rows), RESAMPLES).astype(float)

@@ -93,9 +93,12 @@ def accuracy(card: ResultCard, group: Group) -> Estimate | str:
     outcomes = _matrix(card, group)
     if isinstance(outcomes, str):
         return outcomes
-    if len(outcomes) == 1:
-        return stats.wilson(int(outcomes.sum()), outcomes.shape[1])
-    return stats.bootstrap_mean(outcomes.astype(float), resample_rows=_is_random(group))
+    if (outcomes == outcomes[0]).all():
+        return stats.wilson(int(outcomes[0].sum()), outcomes.shape[1])
+    if _is_random(group):
+        found = stats.crossed_mean(outcomes.astype(float))
+        return Estimate(found.value, max(found.low, 0.0), min(found.high, 1.0))
+    return stats.bootstrap_mean(outcomes.astype(float))
 
 
 def _pair(card: ResultCard, other: ResultCard, group: Group) -> tuple[np.ndarray, np.ndarray] | None:
@@ -112,20 +115,22 @@ def difference(card: ResultCard, twin: ResultCard, group: Group) -> Estimate | s
     if pair is None:
         return MISSING
     ours, theirs = pair
-    if len(ours) == 1:
+    if (ours == ours[0]).all() and (theirs == theirs[0]).all():
         return stats.paired_difference(ours[0], theirs[0])
-    return stats.bootstrap_mean(ours.astype(float) - theirs, resample_rows=_is_random(group))
+    differences = ours.astype(float) - theirs
+    return stats.crossed_mean(differences) if _is_random(group) else stats.bootstrap_mean(differences)
 
 
 def p_value(card: ResultCard, other: ResultCard, group: Group) -> float | None:
-    """Of no difference between two models: McNemar's for one condition, the bootstrap's for several."""
+    """Of no difference between two models: McNemar's for one condition, that of the interval for several."""
     pair = _pair(card, other, group)
     if pair is None:
         return None
     ours, theirs = pair
     if len(ours) == 1:
         return stats.mcnemar(ours[0], theirs[0])
-    return stats.bootstrap_p(ours.astype(float) - theirs, resample_rows=_is_random(group))
+    differences = ours.astype(float) - theirs
+    return stats.crossed_p(differences) if _is_random(group) else stats.bootstrap_p(differences)
 
 
 def flags(card: ResultCard, group: Group) -> list[str]:

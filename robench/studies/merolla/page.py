@@ -52,9 +52,8 @@ projection changes a layer's scale, so that everything is measured twice: with t
 and recalibrated, with statistics moved as the distortion moves those of 500 training images, without their labels.
 """
 UNITS = """\
-Intervals are 95%: Wilson's over images, and for random distortions a two-way bootstrap over 5 draws and images; where
-draws differ much, five are few, and the interval is narrower than it should be. Each kind of network was trained once,
-so that no interval speaks of other trainings.
+Intervals are 95%: Wilson's over images, and for random distortions a two-way analysis of variance over 5 draws and
+images. Each kind of network was trained once, so that no interval speaks of other trainings.
 """
 HEADINGS = {
     "fig1": "Fig 1: what training at Sign does to weights and activations",
