@@ -149,6 +149,9 @@ def main(kills: int = 1000, seed: int = 0) -> None:
                 clear(name, folder)
                 before = rows(folder)
             killed[name] += 1
+            if name == "zoo add" and (folder / "zoo" / "digits" / "mine").is_dir():  # killed after its last word
+                assert results(name, folder) == expected[name], "a model is not whole"
+                clear(name, folder)
             assert before <= rows(folder), "rows were lost"
             assert not list(damages(folder, boards))
     print(f"{killed.total()} kills {dict(killed)}; {finished.total()} runs finished {dict(finished)}")

@@ -1,0 +1,183 @@
+"""What the designer of a memory asks of the cards of a suite: which error rate, how many flips, how many good chips."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from robench.core.types import CLEAN, Condition, Measurement, ResultCard, Suite
+from robench.results import stats
+from robench.results.stats import Estimate
+from robench.results.summary import MISSING, NOT_APPLICABLE, label
+
+RATE = "bit error rate"
+"""The fact of a condition whose level is one."""
+LOSS = 0.02
+"""Accuracy that a network may lose to an erring memory."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with its heading and an explanation; its cells are plain text."""
+
+    heading: str
+    text: str
+    header: list[str]
+    rows: list[list[str]]
+
+
+def tables(suite: Suite, cards: Sequence[ResultCard]) -> Iterator[Table]:
+    """The tables that cards of one suite and the same images give; none where it has no faults of bits."""
+    sweeps = _sweeps(suite)
+    if sweeps:
+        yield _tolerated(sweeps, cards)
+        yield from (_yields(name, sweep, cards) for name, sweep in sweeps.items())
+        yield _expected(next(iter(sweeps.values())), cards)
+    yield from (_flips(condition, cards) for condition in suite.conditions if _has_path(condition, cards))
+
+
+def _sweeps(suite: Suite) -> dict[str, list[Condition]]:
+    """Conditions that differ in their bit error rate alone, by what they have in common."""
+    found: dict[str, list[Condition]] = {}
+    for condition in suite.conditions:
+        if condition.fact("level") == RATE and condition.draws > 1:
+            found.setdefault(label(replace(condition, level=None)), []).append(condition)
+    return {name: sorted(sweep, key=_rate) for name, sweep in found.items()}
+
+
+def _rate(condition: Condition) -> float:
+    return condition.level or 0.0
+
+
+def loss(card: ResultCard, condition: Condition) -> Estimate | None:
+    """Accuracy on a sound memory minus that on an erring one, over chips and images; None where it was not measured."""
+    sound, chips = card.of(CLEAN), card.of(condition)
+    if not sound or not chips or not all(chip.total for chip in chips):
+        return None
+    differences = sound[0].top1.astype(float) - np.stack([chip.top1 for chip in chips])
+    if not differences.any():
+        return Estimate(0.0, 0.0, 0.0)
+    if len(chips) == 1:
+        return stats.paired_difference(sound[0].top1, chips[0].top1)
+    return stats.crossed_mean(differences)
+
+
+def tolerated(card: ResultCard, sweep: Sequence[Condition]) -> float | None:
+    """The highest measured rate up to which a network loses no more than ``LOSS``, at the upper end of the interval.
+
+    0 where even the lowest rate costs more; None where the rates were not measured, or do not apply.
+    """
+    highest = 0.0
+    for condition in sweep:
+        found = loss(card, condition)
+        if found is None:
+            return None
+        if found.high > LOSS:
+            break
+        highest = _rate(condition)
+    return highest
+
+
+def _tolerated(sweeps: dict[str, list[Condition]], cards: Sequence[ResultCard]) -> Table:
+    def cell(card: ResultCard, sweep: list[Condition]) -> str:
+        if any(row.total == 0 for condition in sweep for row in card.of(condition)):
+            return NOT_APPLICABLE
+        rate = tolerated(card, sweep)
+        if rate is None:
+            return MISSING
+        return f"{rate:g}" + (" or more" if rate == _rate(sweep[-1]) else "") if rate else f"below {_rate(sweep[0]):g}"
+
+    return Table(
+        "The bit error rate that a memory may have",
+        f"The highest measured rate up to which a network loses no more than {100 * LOSS:g} points of its own accuracy "
+        "on a sound memory, at the upper end of the 95% interval over chips and images.",
+        ["model", *sweeps],
+        [[card.model.name, *(cell(card, sweep) for sweep in sweeps.values())] for card in cards],
+    )
+
+
+def good_chips(card: ResultCard, condition: Condition) -> tuple[int, int] | None:
+    """(chips on which a network loses no more than ``LOSS``, chips); None where they were not measured."""
+    sound, chips = card.of(CLEAN), card.of(condition)
+    if not sound or not chips or not all(chip.total for chip in chips):
+        return None
+    least = sound[0].correct - LOSS * sound[0].total
+    return sum(chip.correct >= least for chip in chips), len(chips)
+
+
+def _yields(name: str, sweep: list[Condition], cards: Sequence[ResultCard]) -> Table:
+    def cell(card: ResultCard, condition: Condition) -> str:
+        found = good_chips(card, condition)
+        if found is None:
+            return NOT_APPLICABLE if card.of(condition) else MISSING
+        share = stats.wilson(*found)
+        return f"{100 * share.value:.0f} [{100 * share.low:.0f}, {100 * share.high:.0f}]"
+
+    return Table(
+        f"Yield: {name}",
+        f"Percent of the chips on which a network loses no more than {100 * LOSS:g} points, with Wilson's interval "
+        "over chips.",
+        ["model", *(f"{_rate(condition):g}" for condition in sweep)],
+        [[card.model.name, *(cell(card, condition) for condition in sweep)] for card in cards],
+    )
+
+
+def _expected(sweep: list[Condition], cards: Sequence[ResultCard]) -> Table:
+    def row(card: ResultCard) -> list[str]:
+        bits = next((n for c in sweep for m in card.of(c) for key, n in m.numbers if key == "bits"), None)
+        if bits is None:
+            return [MISSING] * (1 + len(sweep))
+        return [f"{bits:,}", *(f"{bits * _rate(condition):,.3g}" for condition in sweep)]
+
+    return Table(
+        "Bits of a network, and how many are expected to flip",
+        "The same rate for each bit is not the same number of errors: a network in eight bits has eight times as many "
+        "bits as one in a single bit.",
+        ["model", "bits", *(f"{_rate(condition):g}" for condition in sweep)],
+        [[card.model.name, *row(card)] for card in cards],
+    )
+
+
+def _has_path(condition: Condition, cards: Sequence[ResultCard]) -> bool:
+    return any(measurement.path for card in cards for measurement in card.of(condition))
+
+
+def flips_to_chance(card: ResultCard, condition: Condition) -> list[int | None]:
+    """For each draw, after how many flips a network is at chance; None where it never was within the level."""
+    return [dict(measurement.numbers).get("flips_to_chance") for measurement in card.of(condition) if measurement.total]
+
+
+def _flips(condition: Condition, cards: Sequence[ResultCard]) -> Table:
+    return Table(
+        f"{label(condition)}: flips to chance",
+        "Flips after which no more than 11% of the images are right (of ten classes), or no more than one guess for "
+        "all would get: mean and standard deviation over the batches on which bits were looked for. Then the accuracy in "
+        "percent after so many flips, mean over the batches.",
+        ["model", "flips to chance", "batches", "percent of the bits", *(f"after {flips}" for flips in STEPS)],
+        [[card.model.name, *_flip_cells(card, condition)] for card in cards],
+    )
+
+
+STEPS = (5, 10, 20, 50, 100, 200, 500)
+
+
+def _flip_cells(card: ResultCard, condition: Condition) -> list[str]:
+    found, rows = flips_to_chance(card, condition), [row for row in card.of(condition) if row.total]
+    if not rows:
+        return [NOT_APPLICABLE if card.of(condition) else MISSING, *[""] * (2 + len(STEPS))]
+    known = [flips for flips in found if flips is not None]
+    bits = dict(rows[0].numbers)["bits"]
+    if len(known) < len(found):
+        headline = f"more than {max(dict(row.numbers)['flips'] for row in rows):,} in {len(found) - len(known)}"
+        share = ""
+    else:
+        spread = f" ± {np.std(known, ddof=1):.1f}" if len(known) > 1 else ""
+        headline, share = f"{np.mean(known):.1f}{spread}", f"{100 * np.mean(known) / bits:.4f}"
+    after = [np.mean([_after(row, flips) for row in rows]) for flips in STEPS]
+    return [headline, str(len(found)), share, *(f"{100 * value:.1f}" for value in after)]
+
+
+def _after(measurement: Measurement, flips: int) -> float:
+    """Accuracy after so many flips: that of the last judged state before, or of the end."""
+    correct = [right for made, right in measurement.path if made <= flips]
+    return correct[-1] / measurement.total
