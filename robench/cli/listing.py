@@ -19,6 +19,7 @@ class What(StrEnum):
     corruptions = "corruptions"
     attacks = "attacks"
     distortions = "distortions"
+    faults = "faults"
     datasets = "datasets"
     suites = "suites"
     recipes = "recipes"
@@ -103,6 +104,12 @@ def _distortions() -> list[tuple[str, str]]:
     return [(name, _first_line(DISTORTIONS[name].function)) for name in DISTORTIONS]
 
 
+def _faults() -> list[tuple[str, str]]:
+    from robench.faults import FAULTS
+
+    return [(name, f"{_first_line(FAULTS[name].function)} Level: {FAULTS[name].level.name}.") for name in FAULTS]
+
+
 def _datasets() -> list[tuple[str, str]]:
     from robench.data import DATASETS
 
@@ -137,6 +144,7 @@ LISTS = {
     What.corruptions: _corruptions,
     What.attacks: _attacks,
     What.distortions: _distortions,
+    What.faults: _faults,
     What.datasets: _datasets,
     What.suites: _suites,
     What.recipes: _recipes,

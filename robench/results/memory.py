@@ -127,7 +127,10 @@ def _expected(sweep: list[Condition], cards: Sequence[ResultCard]) -> Table:
         bits = next((n for c in sweep for m in card.of(c) for key, n in m.numbers if key == "bits"), None)
         if bits is None:
             return [MISSING] * (1 + len(sweep))
-        return [f"{bits:,}", *(f"{bits * _rate(condition):,.3g}" for condition in sweep)]
+        return [
+            f"{bits:,}",
+            *(f"{bits * _rate(condition):,.{0 if bits * _rate(condition) >= 10 else 1}f}" for condition in sweep),
+        ]
 
     return Table(
         "Bits of a network, and how many are expected to flip",
@@ -151,8 +154,8 @@ def _flips(condition: Condition, cards: Sequence[ResultCard]) -> Table:
     return Table(
         f"{label(condition)}: flips to chance",
         "Flips after which no more than 11% of the images are right (of ten classes), or no more than one guess for "
-        "all would get: mean and standard deviation over the batches on which bits were looked for. Then the accuracy in "
-        "percent after so many flips, mean over the batches.",
+        "all would get: mean and standard deviation over the batches on which bits were looked for. Then the accuracy "
+        "in percent after so many flips, mean over the batches.",
         ["model", "flips to chance", "batches", "percent of the bits", *(f"after {flips}" for flips in STEPS)],
         [[card.model.name, *_flip_cells(card, condition)] for card in cards],
     )

@@ -1,0 +1,90 @@
+"""The tables for the designer of a memory, from cards whose numbers are known."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from robench.core.types import CLEAN, Condition, DataCard, Measurement, ModelCard, ResultCard, Suite
+from robench.results import markdown
+from robench.results.memory import flips_to_chance, good_chips, loss, tables, tolerated
+
+FACTS = (("level", "bit error rate"),)
+RATES = (1e-4, 1e-3, 1e-2)
+SWEEP = [Condition("fault", "bit_error", rate, draws=4, facts=FACTS) for rate in RATES]
+ATTACK = Condition("fault", "bit_flip_attack", 100, draws=2, facts=(("level", "flipped bits"),))
+SUITE = Suite("memory", 1, 1000, 0, (CLEAN, *SWEEP, ATTACK))
+RIGHT = {1e-4: (950, 950, 950, 950), 1e-3: (945, 946, 947, 948), 1e-2: (900, 800, 940, 945)}
+
+
+def measured(condition: Condition, draw: int, right: int, **more) -> Measurement:
+    top1 = np.arange(1000) < right
+    return Measurement(condition, draw, top1, top1, **more)
+
+
+def make_card(right: dict[float, tuple[int, ...]] = RIGHT, ends: tuple[int | None, ...] = (20, 30)) -> ResultCard:
+    found = [measured(CLEAN, 0, 950)]
+    for condition in SWEEP:
+        found += [
+            measured(condition, draw, count, numbers=(("bits", 2_000_000), ("flips", 7)))
+            for draw, count in enumerate(right[condition.level])
+        ]
+    for draw, end in enumerate(ends):
+        numbers = {"bits": 2_000_000, "flips": end or 100} | ({"flips_to_chance": end} if end else {})
+        path = ((0, 950), (10, 500), (end or 100, 100 if end else 300))
+        found.append(measured(ATTACK, draw, path[-1][1], numbers=tuple(sorted(numbers.items())), path=path))
+    return ResultCard(
+        ModelCard("twn", "digits", "resnet20", bits=2, sha256="0" * 64),
+        SUITE,
+        DataCard("digits", "here", 1000, "f"),
+        tuple(found),
+    )
+
+
+def test_loss_is_against_the_sound_memory_of_the_same_network() -> None:
+    card = make_card()
+    assert loss(card, SWEEP[0]).value == 0
+    assert loss(card, SWEEP[1]).value == pytest.approx(0.0035)
+    found = loss(card, SWEEP[2])
+    assert found.value == pytest.approx(0.05375)
+    assert found.low < 0 < found.high
+
+
+def test_the_tolerated_rate_is_the_last_one_before_a_loss() -> None:
+    assert tolerated(make_card(), SWEEP) == 1e-3
+    assert tolerated(make_card(RIGHT | {1e-4: (900, 900, 900, 900)}), SWEEP) == 0
+    assert tolerated(make_card(RIGHT | {1e-2: (950, 950, 950, 950)}), SWEEP) == 1e-2
+    assert tolerated(replace(make_card(), measurements=()), SWEEP) is None
+
+
+def test_good_chips_are_counted() -> None:
+    assert good_chips(make_card(), SWEEP[2]) == (2, 4)
+    assert good_chips(make_card(), SWEEP[0]) == (4, 4)
+    assert good_chips(replace(make_card(), measurements=()), SWEEP[0]) is None
+
+
+def test_flips_to_chance_may_be_beyond_the_level() -> None:
+    assert flips_to_chance(make_card(), ATTACK) == [20, 30]
+    assert flips_to_chance(make_card(ends=(20, None)), ATTACK) == [20, None]
+
+
+def test_the_tables_say_it_in_words() -> None:
+    found = {table.heading: table for table in tables(SUITE, [make_card()])}
+    assert found["The bit error rate that a memory may have"].rows == [["twn", "0.001"]]
+    assert found["Yield: bit_error"].rows[0][3] == "50 [15, 85]"
+    assert found["Bits of a network, and how many are expected to flip"].rows == [
+        ["twn", "2,000,000", "200", "2,000", "20,000"]
+    ]
+    (cells,) = found["bit_flip_attack 100: flips to chance"].rows
+    assert cells[:4] == ["twn", "25.0 ± 7.1", "2", "0.0013"]
+    assert cells[4:7] == ["95.0", "50.0", "30.0"]
+    never = list(tables(SUITE, [make_card(ends=(20, None))]))[-1]
+    assert never.rows[0][1] == "more than 100 in 1"
+
+
+def test_they_stand_on_the_board_of_the_suite_and_on_no_other() -> None:
+    board = markdown.leaderboard([make_card()])
+    assert "### Yield: bit\\_error" in board or "### Yield: bit_error" in board
+    assert "| twn | 25.0 ± 7.1 | 2 | 0.0013 |" in board
+    plain = replace(SUITE, conditions=(CLEAN,))
+    assert not list(tables(plain, [replace(make_card(), suite=plain)]))
