@@ -19,7 +19,7 @@ LEAST = 1e-7
 
 @register("pcm", level=Level(TIME, from_clean=False), acts_on="conductances")
 def pcm(pairs: Conductances, seconds: float, streams: Streams, *, compensation: bool = True) -> Conductances:
-    """The conductances that are read so many seconds after programming.
+    """Phase-change memory: the conductances that are read so many seconds after programming.
 
     With ``compensation`` each layer's output is multiplied by what its reads have lost in sum since programming (global
     drift compensation).

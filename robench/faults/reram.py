@@ -24,7 +24,10 @@ COEFFICIENTS = (
 
 @register("reram", level=Level(TIME, TIMES[0], TIMES[-1], from_clean=False), acts_on="conductances")
 def reram(pairs: Conductances, seconds: float, streams: Streams, *, compensation: bool = True) -> Conductances:
-    """The conductances that are read so many seconds after programming; ``compensation`` as for ``pcm``."""
+    """Resistive memory: the conductances that are read so many seconds after programming.
+
+    ``compensation`` is as for ``pcm``.
+    """
     noise = normal(pairs, streams("relaxation"))
     now = _relaxed(pairs, seconds, noise)
     return compensated(now, _relaxed(pairs, TIMES[0], noise)) if compensation else now

@@ -26,6 +26,7 @@ class Quantizer(nn.Module, ABC):
         active: while False, the layer computes with its latent weight as it is.
         bound: the latent weight is clipped to [-bound, bound] after each step; 0 leaves it free.
         bounds_early: whether it is clipped while the rule is not active, too.
+        error: added to the stored weight for training against an erring memory; None for none.
     """
 
     bits: ClassVar[int]
@@ -37,6 +38,7 @@ class Quantizer(nn.Module, ABC):
         self.active = True
         self.bound = 0.0
         self.bounds_early = False
+        self.error: torch.Tensor | None = None
 
     @abstractmethod
     def store(self, latent: torch.Tensor) -> StoredWeight:
@@ -44,7 +46,10 @@ class Quantizer(nn.Module, ABC):
 
     def forward(self, latent: torch.Tensor) -> torch.Tensor:
         """The weight that the layer computes with, of the shape of ``latent``."""
-        return self.quantize(latent) if self.active else latent
+        if not self.active:
+            return latent
+        weight = self.quantize(latent)
+        return weight if self.error is None else weight + self.error
 
     def quantize(self, latent: torch.Tensor) -> torch.Tensor:
         """The stored weight, with a gradient for the latent one."""

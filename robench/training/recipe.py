@@ -38,6 +38,8 @@ class Recipe:
         clip: latent weights of quantized layers are clipped after each step to this many times the layer's Glorot
             bound, sqrt(1.5 / (fan_in + fan_out)), from the first epoch on; 0 leaves them free.
         adversarial: Linf budget of adversarial training, such as "8/255"; empty for none.
+        bit_errors: rate of the random bit errors under which every image is seen a second time, once the quantizer is
+            on and the loss is below 1.75 (RandBET; Stutz et al. 2021, arXiv:2006.13977); 0 for none.
         warmup: share of the steps in which the learning rate rises to its peak, before a cosine to 0.
         crop: pixels of zero padding for random crops; flip: mirror at random.
         label_smoothing: in [0, 1).
@@ -71,6 +73,7 @@ class Recipe:
     full_precision: Share = 0.0
     clip: Annotated[float, Interval(ge=0, le=1000)] = 0.0
     adversarial: str = ""
+    bit_errors: Share = 0.0
     warmup: Share = 0.3
     crop: Annotated[int, Interval(ge=0, le=64)] = 4
     flip: bool = True

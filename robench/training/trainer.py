@@ -26,7 +26,7 @@ from robench.engine.precision import choose_precision
 from robench.engine.verdict import count_correct
 from robench.quantizers import QUANTIZERS
 from robench.quantizers.attach import after_step, attach, restart, set_active, weights_in_use
-from robench.training import adversarial
+from robench.training import adversarial, bit_errors
 from robench.training.augment import augment
 from robench.training.optimizer import computing_in, optimizer_and_schedule
 from robench.training.recipe import Recipe
@@ -130,7 +130,7 @@ def _precisions(state: dict[str, Any]) -> list[str]:
 
 def shared(settings: dict[str, Any]) -> dict[str, Any]:
     """The settings of a recipe that decide its full-precision epochs."""
-    later = ("name", "quantizer", "recalibrate", "average", "twin", "paper")
+    later = ("name", "quantizer", "bit_errors", "recalibrate", "average", "twin", "paper")
     return {name: value for name, value in settings.items() if name not in later}
 
 
@@ -300,17 +300,30 @@ class Trainer:
         images = augment(self.images[chosen], recipe.crop, recipe.flip, rng)
         pixels = images.to(memory_format=torch.channels_last).float() / 255
         labels = self.labels[chosen]
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
-            if recipe.epsilon:
+        if recipe.epsilon:
+            with self._autocast():
                 pixels = adversarial.perturb(self.forward, pixels, labels, recipe.epsilon, rng)
-            logits = self.forward(pixels)
-        loss = cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
+        loss, logits = self._loss(pixels, labels)
         self.optimizer.zero_grad()
-        loss.backward()
+        if recipe.bit_errors and self.done >= self.switch and loss < bit_errors.SOUND:
+            (loss / 2).backward()
+            with bit_errors.erring(self.model, recipe.bit_errors, rng):
+                (self._loss(pixels, labels)[0] / 2).backward()
+        else:
+            loss.backward()
         with computing_in(self.precision):
             self.optimizer.step()
         after_step(self.model)
         return loss.item(), int((logits.argmax(1) == labels).sum())
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
+
+    def _loss(self, pixels: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The mean loss, and the logits."""
+        with self._autocast():
+            logits = self.forward(pixels)
+        return cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing), logits
 
     def _held_out(self) -> tuple[float | None, dict[str, float]]:
         if self.held_out is None:
