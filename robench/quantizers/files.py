@@ -9,7 +9,7 @@ from typing import Annotated
 import torch
 from annotated_types import Interval, Len
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialized
 
 from robench.core.errors import RobenchError
 from robench.core.files import check_data_file
@@ -108,7 +108,8 @@ def save(path: Path, model: StoredModel) -> None:
         tensors[f"{layer}.input_scale"] = torch.tensor([code.scale])
         tensors[f"{layer}.input_zero_point"] = torch.tensor([code.zero_point], dtype=torch.int16)
     metadata = {"lowbit": json.dumps(layout, sort_keys=True)}
-    save_file(tensors, path, metadata=metadata | ({"activations": json.dumps(bits, sort_keys=True)} if bits else {}))
+    metadata |= {"activations": json.dumps(bits, sort_keys=True)} if bits else {}
+    path.write_bytes(serialized(tensors, metadata))  # safetensors' own writer says of a full disk what none expects
 
 
 def load(path: Path) -> StoredModel:

@@ -15,8 +15,8 @@ from annotated_types import Interval, Len
 
 from robench.core.arrays import read_npz
 from robench.core.bits import unpack
-from robench.core.errors import RobenchError
-from robench.core.files import check_data_file, exists, read_text, short, whole
+from robench.core.errors import NotHereError, RobenchError
+from robench.core.files import check_data_file, exists, locked, read_text, short, whole
 from robench.core.gate import check_name, checked
 from robench.core.types import (
     Bits,
@@ -213,7 +213,7 @@ def write(card: ResultCard, folder: Path) -> Path:
     packed["distance"] = np.concatenate([m.distance for m in card.measurements])
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with whole(path) as text, whole(outcomes_path(path)) as arrays:
+        with locked(folder), whole(path) as text, whole(outcomes_path(path)) as arrays:
             with arrays.open("wb") as file:
                 np.savez_compressed(file, **packed)
             # The digest binds the two files: a card whose outcomes another run has replaced is seen to be damaged.
@@ -260,6 +260,13 @@ def read(path: Path) -> ResultCard:
     Raises:
         RobenchError: one of the files is missing, damaged or of another version, or the two contradict each other.
     """
+    if not exists(path):
+        raise NotHereError(f"there is no file {short(path)}; check the path.")
+    with locked(path.parent, shared=True):
+        return _read(path)
+
+
+def _read(path: Path) -> ResultCard:
     where, again = f"the card {path}", "measure it again."
     text = read_text(path)
     schema = re.search(r'"schema": (\d+)', text[:1000])

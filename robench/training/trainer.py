@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -237,7 +238,9 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
         }
         with whole(self.checkpoint) as draft:
-            torch.save(state, draft)
+            content = BytesIO()  # torch's own writer says of a full disk what none expects
+            torch.save(state, content)
+            draft.write_bytes(content.getbuffer())
             if self.done == self.switch:
                 with whole(self.checkpoint.with_name(BRANCH)) as branch:
                     shutil.copyfile(draft, branch)

@@ -23,6 +23,18 @@ QUICK = ("--suite", "quick", "--dataset", "digits", "--n-images", "16", "--condi
 BOARD = Path(__file__).parents[2] / "leaderboards" / "cards"
 RESULT = "twn_resnet20.digits.robench-v1"
 LONG = "x" * 5000
+RECIPE = """
+name = "small"
+dataset = "digits"
+architecture = "convnet"
+quantizer = "twn"
+epochs = 1
+learning_rate = 0.1
+mean = [0.5]
+std = [0.5]
+[options]
+width = 0.03125
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -240,6 +252,39 @@ def test_a_request_to_end_keeps_what_is_measured() -> None:
     _, messages = run.communicate(timeout=60)
     assert run.returncode == 143, messages
     assert "stopped; what was finished is kept" in messages
+
+
+def test_a_full_disk_is_told(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = zoo.root() / "digits" / "fp_resnet20" / "weights.safetensors"
+    shutil.copy(weights, here / "c.safetensors")
+
+    def full(path: Path, content: object) -> int:
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    add = ("zoo", "add", "mine", "--checkpoint", "c.safetensors", "--architecture", "resnet20", "--dataset", "digits")
+    told(
+        *add, "--mean", "0.5", "--std", "0.5", "--zoo", "z", sentence="No space left on device; name another with --zoo"
+    )
+    (here / "r.toml").write_text(RECIPE)
+    told("train", "r.toml", "--out", "run", sentence="No space left on device")
+    assert not [path for path in here.rglob("*") if path.is_file() and path.parts[-2] in ("mine", "run")]
+
+
+def test_writers_of_one_card_leave_a_sound_one(here: Path) -> None:
+    """Two cards of one name, whose files must not be mixed."""
+    code = (
+        "import sys; from pathlib import Path; from dataclasses import replace; from robench.results import cards\n"
+        "card, other = (cards.read(Path(path)) for path in sys.argv[1:3])\n"
+        "other = replace(other, model=card.model)\n"
+        "for number in range(20):\n"
+        "    path = cards.write((card, other)[number % 2], Path('out'))\n"
+        "    cards.read(path)\n"
+    )
+    names = [str(BOARD / f"{name}.digits.robench-v1.json") for name in ("alexnet_none_c", "tr_none_c")]
+    runs = [subprocess.Popen([sys.executable, "-c", code, *order]) for order in (names, names[::-1], names)]
+    assert [run.wait(timeout=60) for run in runs] == [0, 0, 0]
+    assert len(list((here / "out").iterdir())) == 4
 
 
 def test_a_card_is_written_whole_or_not_at_all(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
