@@ -7,7 +7,7 @@ import numpy as np
 
 from robench.core.errors import RobenchError
 from robench.core.kinds import Axis, Kind, Progress, register
-from robench.core.types import Condition, Measurement
+from robench.core.types import Condition, Measurement, Value
 from robench.faults import FAULTS, DoesNotApplyError
 
 if TYPE_CHECKING:
@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 
 SEARCH = 100
 """Rough cost of a search for harmful bits, in forward passes of the evaluated images."""
+
+
+def _in_words(name: str, value: Value) -> str:
+    if isinstance(value, bool):
+        return name if value else f"no {name}"
+    return value if isinstance(value, str) else f"{name} {value:g}"
 
 
 @register
@@ -50,6 +56,12 @@ class FaultKind(Kind):
     def calibrates(self, condition: Condition) -> bool:
         """A search looks for harmful bits on training images."""
         return condition.fact("acts_on") == "search"
+
+    def label(self, condition: Condition) -> str:
+        """``bit_error (secded) 0.001``, ``pcm (no compensation) 3600``, ``stuck (hrs 1, lrs 5.17) 0.05``."""
+        settings = ", ".join(_in_words(name, value) for name, value in condition.params)
+        name = f"{condition.name} ({settings})" if settings else condition.name
+        return name if condition.level is None else f"{name} {condition.level:g}"
 
     def axis(self, condition: Condition) -> Axis:
         """Rates, flips and times by factors."""

@@ -210,3 +210,10 @@ def test_a_suite_of_faults_is_resolved_with_its_defaults(tmp_path: Path) -> None
     axis = FaultKind().axis(first)
     assert (axis.name, axis.log, axis.from_clean) == ("bit error rate", True, True)
     assert np.isclose(FaultKind().x(first), 1e-3)
+
+
+def test_settings_are_told_in_words() -> None:
+    label = FaultKind().label
+    assert label(condition(level=1e-3, protection="secded", scope="storage")) == "bit_error (secded, storage) 0.001"
+    assert label(condition("pcm", 3600, compensation=False)) == "pcm (no compensation) 3600"
+    assert label(condition("stuck", 0.05, lrs=5.17, hrs=1.0)) == "stuck (hrs 1, lrs 5.17) 0.05"
