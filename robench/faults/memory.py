@@ -64,9 +64,10 @@ class Memory:
 
     def _places(self, addresses: Addresses) -> Iterator[tuple[str, npt.NDArray[np.intp], Addresses, Words]]:
         """(tensor, which of the addresses are in it, their weights, their bits from the lowest on)."""
-        tensor = np.searchsorted(self._starts, addresses, "right") - 1
+        order = np.argsort(addresses, kind="stable")
+        edges = np.searchsorted(addresses, self._starts, sorter=order)
         for number, (name, stored) in enumerate(self._stored.items()):
-            which = np.flatnonzero(tensor == number)
+            which = order[edges[number] : edges[number + 1]]
             if len(which):
                 weights, bits = np.divmod(addresses[which] - self._starts[number], stored.bits)
                 yield name, which, weights, (stored.bits - 1 - bits).astype(np.uint32)

@@ -90,21 +90,22 @@ class ExtendedHamming:
         powers = 2 ** np.arange(int(length - 1).bit_length())
         self.checks = powers[powers < length]
         self.data = np.setdiff1d(self.places, np.r_[0, self.checks])
+        # Parities are sums modulo 2 of few small numbers, which a product of float32 matrices gives exactly and fast.
+        self._checked = ((self.places[:, None] & self.checks) > 0).astype(np.float32)
 
     def encode(self, data: Words) -> Words:
         """Bits [words, data] -> codewords [words, length]."""
         words = np.zeros((len(data), len(self.places)), bool)
         words[:, self.data] = data
-        for check in self.checks:
-            words[:, check] = np.logical_xor.reduce(words[:, (self.places & check) > 0], axis=1)
-        words[:, 0] = np.logical_xor.reduce(words, axis=1)
+        words[:, self.checks] = (data.astype(np.float32) @ self._checked[self.data]) % 2 > 0
+        words[:, 0] = words.sum(1) % 2
         return words
 
     def decode(self, words: Words) -> tuple[Words, Bits]:
         """Codewords -> the bits [words, data] that they are read as; and the words [words] that cannot be mended."""
         mended = words.copy()
-        syndrome = np.bitwise_xor.reduce(np.where(words, self.places, 0), axis=1)
-        odd = np.logical_xor.reduce(words, axis=1)
+        syndrome = ((words.astype(np.float32) @ self._checked) % 2).astype(np.int64) @ self.checks
+        odd = words.sum(1) % 2 > 0
         single = odd & (syndrome < len(self.places))
         mended[np.flatnonzero(single), syndrome[single]] ^= True
         return mended[:, self.data], (odd & ~single) | (~odd & (syndrome > 0))
