@@ -53,7 +53,7 @@ def evaluate(
     publish: Annotated[bool, typer.Option("--publish", help="Add the cards to ./leaderboards and render it.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result cards as JSON, and nothing else.")] = False,
 ) -> None:
-    """Measure models under a suite, each against its full-precision twin."""
+    """Measure models under a suite, each against its twin."""
     from robench.cli.progress import run_with_progress
     from robench.measure.run import Request, open_run
     from robench.results import cards

@@ -41,18 +41,17 @@ def locked(folder: Path, *, shared: bool = False) -> Iterator[None]:
 
     For files that belong together and are not replaced in one moment. A file system without locks goes without.
     """
-    try:
+    handle = None
+    with suppress(ImportError, OSError):  # Windows; no such folder, or a file system without locks
         import fcntl
-    except ImportError:  # Windows
-        yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
+
+        handle = os.open(folder, os.O_RDONLY)
+        fcntl.flock(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
     try:
-        with suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         yield
     finally:
-        os.close(handle)  # which unlocks
+        if handle is not None:
+            os.close(handle)  # which unlocks
 
 
 def write_text(path: Path, text: str) -> None:

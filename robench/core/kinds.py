@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from robench.core.registry import Registry
-from robench.core.types import Condition, Measurement, ResultCard
+from robench.core.types import Condition, Measurement, ResultCard, Value
 
 Progress = Callable[[int, int], None]
 """Called with (images done, correct so far)."""
@@ -74,9 +74,13 @@ class Kind(ABC):
 
     def label(self, condition: Condition) -> str:
         """What tables call a condition; conditions that share a label share a row, and are averaged."""
-        settings = ", ".join(str(value) for _, value in condition.params)
+        settings = ", ".join(self.setting(name, value) for name, value in condition.params)
         name = f"{condition.name} ({settings})" if settings else condition.name
         return name if condition.level is None else f"{name} {condition.level:g}"
+
+    def setting(self, name: str, value: Value) -> str:
+        """What a label calls a setting."""
+        return str(value)
 
     def axis(self, condition: Condition) -> Axis:
         """The axis of a plot over conditions that differ in the level alone."""

@@ -20,7 +20,7 @@ def recalibrate(model: nn.Module, images: torch.Tensor) -> None:
         images: uint8 [N, C, H, W] of the training set; batches of 250 count alike.
     """
     model.eval()
-    norms = _norms(model)
+    norms = batch_norms(model)
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
@@ -71,7 +71,7 @@ def recalibrated(model: nn.Module, images: torch.Tensor, before: Statistics) -> 
 @contextmanager
 def _restored(model: nn.Module) -> Iterator[list[_BatchNorm]]:
     """The batch norms of ``model``, whose statistics are what they were when the block ends."""
-    norms = _norms(model)
+    norms = batch_norms(model)
     saved = [{name: buffer.clone() for name, buffer in norm.named_buffers()} for norm in norms]
     try:
         yield norms
@@ -87,5 +87,6 @@ def _running(norm: _BatchNorm) -> tuple[torch.Tensor, torch.Tensor]:
     return norm.running_mean, norm.running_var
 
 
-def _norms(model: nn.Module) -> list[_BatchNorm]:
+def batch_norms(model: nn.Module) -> list[_BatchNorm]:
+    """Those with running statistics, in the model's order."""
     return [module for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]

@@ -1,7 +1,7 @@
 """Faults of the memory that holds the weights. One file a family: a pure function of bits, or of conductances."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -79,7 +79,7 @@ class Fault:
 
     function: Function
     level: Level
-    acts_on: str = field(default="bits")
+    acts_on: str = "bits"
 
     def __post_init__(self) -> None:
         if self.acts_on not in ACTS_ON:

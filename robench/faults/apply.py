@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, make_dataclass
 from functools import cache, partial
@@ -21,12 +21,11 @@ from robench.engine.layers import inner_weights
 from robench.engine.replacing import replaced
 from robench.faults import FAULTS, BitSettings, DoesNotApplyError, Fault, Level, Streams
 from robench.faults.analog import Crossbar
-from robench.faults.memory import Memory, written_as
+from robench.faults.memory import Memory, Stored, written_as
 from robench.faults.protection import cells_of, made_small
 from robench.quantizers.encodings import ENCODINGS
 from robench.quantizers.stored import StoredWeight, decode, stored_float
 
-Stored = Mapping[str, StoredWeight]
 Values = dict[str, torch.Tensor]
 SCALE = "scale of "
 """Before the name of a weight, which no state-dict name begins with."""

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from robench.faults.victim import Victim
 
 TRIED = 6
-"""Layers in which bits are tried; the others gain less to first order, and never won where all were tried."""
+"""Layers in which bits are tried, those of the largest gain to first order. The paper tries all; in 24 flips each of
+the INT8 and the ternary ResNet-20 on CIFAR-10 with all 18 layers tried, the winner was among the first five."""
 PATIENCE = 16
 """Flips at once in a layer; where that many do not raise the loss in any, the search ends."""
 

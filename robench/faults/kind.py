@@ -17,12 +17,6 @@ SEARCH = 100
 """Rough cost of a search for harmful bits, in forward passes of the evaluated images."""
 
 
-def _in_words(name: str, value: Value) -> str:
-    if isinstance(value, bool):
-        return name if value else f"no {name}"
-    return value if isinstance(value, str) else f"{name} {value:g}"
-
-
 @register
 class FaultKind(Kind):
     """What flips, sticks and drifts in the memory that holds the weights."""
@@ -57,11 +51,11 @@ class FaultKind(Kind):
         """A search looks for harmful bits on training images."""
         return condition.fact("acts_on") == "search"
 
-    def label(self, condition: Condition) -> str:
-        """``bit_error (secded) 0.001``, ``pcm (no compensation) 3600``, ``stuck (hrs 1, lrs 5.17) 0.05``."""
-        settings = ", ".join(_in_words(name, value) for name, value in condition.params)
-        name = f"{condition.name} ({settings})" if settings else condition.name
-        return name if condition.level is None else f"{name} {condition.level:g}"
+    def setting(self, name: str, value: Value) -> str:
+        """As in ``bit_error (secded) 0.001``, ``pcm (no compensation) 3600``, ``stuck (hrs 1, lrs 5.17) 0.05``."""
+        if isinstance(value, bool):
+            return name if value else f"no {name}"
+        return value if isinstance(value, str) else f"{name} {value:g}"
 
     def axis(self, condition: Condition) -> Axis:
         """Rates, flips and times by factors."""

@@ -14,6 +14,7 @@ from robench.quantizers.encodings import ENCODINGS, FloatEncoding, IntegerEncodi
 from robench.quantizers.stored import StoredWeight
 
 Words = npt.NDArray[np.uint32]
+Stored = Mapping[str, StoredWeight]
 
 
 class Memory:
@@ -26,7 +27,7 @@ class Memory:
         size: number of bits.
     """
 
-    def __init__(self, stored: Mapping[str, StoredWeight]) -> None:
+    def __init__(self, stored: Stored) -> None:
         self._stored = dict(stored)
         self._patterns = {name: weight.patterns().ravel() for name, weight in stored.items()}
         sizes = [weight.values.numel() * weight.bits for weight in stored.values()]

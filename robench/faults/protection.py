@@ -10,7 +10,6 @@ doubled, which costs one bit of resolution. Codes of one or two bits have no bit
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -19,11 +18,10 @@ import torch
 
 from robench.core.types import Bits
 from robench.faults import Addresses, BitSettings, DoesNotApplyError
-from robench.faults.memory import Memory
+from robench.faults.memory import Memory, Stored
 from robench.quantizers.stored import StoredWeight
 
 Words = npt.NDArray[np.bool_]
-Stored = Mapping[str, StoredWeight]
 WORD, CODEWORD = 64, 72
 
 
@@ -111,97 +109,105 @@ class ExtendedHamming:
         return mended[:, self.data], (odd & ~single) | (~odd & (syndrome > 0))
 
 
-class Secded(Cells):
-    """Words of 64 bits in 72 cells; the last word is filled up with zeros."""
+class Coded(Cells):
+    """Words of 64 bits of the memory, each kept as a codeword; what is beyond the last word is kept as it is.
 
-    def __init__(self, memory: Memory, detected: str) -> None:
-        self.words = -(-memory.size // WORD)
-        super().__init__(memory, CODEWORD * self.words)
-        self.code, self.detected = ExtendedHamming(CODEWORD), detected
+    Args:
+        memory: what is kept.
+        size: number of cells.
+        code: of each word.
+        offsets: of the bits of a word that are the codeword's data, in the code's order.
+        order: the place in the codeword that each cell of a word holds.
+        words: how many there are.
+        detected: what becomes of words that cannot be mended, see ``BitSettings``.
+    """
 
-    def read(self, places: Addresses) -> Bits:
-        """A bit of the word, or one that checks it."""
-        words, place = np.unique(places // CODEWORD, return_inverse=True)
-        return self._codewords(words)[place, places % CODEWORD]
-
-    def strike(self, places: Addresses) -> None:
-        """Words are decoded; those that cannot be mended are zero, or left."""
-        words, place = np.unique(places // CODEWORD, return_inverse=True)
-        codewords = self._codewords(words)
-        before = codewords[:, self.code.data]
-        codewords[place, places % CODEWORD] ^= True
-        after, lost = self.code.decode(codewords)
-        self._flip(self._bits(words), before != after)
-        if self.detected == "zero":
-            self.memory.zero(_inside(self._bits(words[lost]).ravel(), self.memory))
-
-    def _bits(self, words: Addresses) -> Addresses:
-        """The addresses [words, data] of the words' bits; those beyond the memory stand for zeros."""
-        return words[:, None] * WORD + np.arange(WORD)
-
-    def _codewords(self, words: Addresses) -> Words:
-        bits = self._bits(words)
-        data = np.zeros(bits.shape, bool)
-        real = bits < self.memory.size
-        data[real] = self.memory.read(bits[real])
-        return self.code.encode(data)
-
-    def _flip(self, bits: Addresses, changed: Words) -> None:
-        self.memory.flip(_inside(bits[changed], self.memory))
-
-
-class InPlace(Cells):
-    """Words of eight INT8 weights in their own 64 cells; weights beyond the last full word are not protected."""
-
-    def __init__(self, memory: Memory, detected: str) -> None:
-        super().__init__(memory, memory.size)
-        self.code, self.detected = ExtendedHamming(WORD), detected
-        self.protected = memory.size // WORD * WORD
-        bits = np.arange(WORD)
-        spare = (bits % 8 == 1) & (bits < 56)
-        self.spare, self.data = bits[spare], bits[~spare]
+    def __init__(
+        self,
+        memory: Memory,
+        size: int,
+        code: ExtendedHamming,
+        offsets: Addresses,
+        order: Addresses,
+        words: int,
+        detected: str,
+    ) -> None:
+        super().__init__(memory, size)
+        self.code, self.offsets, self.order, self.detected = code, offsets, order, detected
+        self.protected = len(order) * words
 
     def read(self, places: Addresses) -> Bits:
-        """A bit of a weight, or one that checks the word in its place."""
-        found = self.memory.read(places)
-        inside = np.flatnonzero(places < self.protected)
-        words, place = np.unique(places[inside] // WORD, return_inverse=True)
-        found[inside] = self._cells(words)[place, places[inside] % WORD]
+        """A bit of a word, or one that checks it."""
+        inside = places < self.protected
+        found = np.zeros(len(places), bool)
+        found[~inside] = self.memory.read(places[~inside])
+        words, place, cell = self._located(places[inside])
+        found[inside] = self.code.encode(self._data(words))[place, cell]
         return found
 
     def strike(self, places: Addresses) -> None:
         """Words are decoded; those that cannot be mended are zero, or left."""
-        self.memory.flip(places[places >= self.protected])
-        places = places[places < self.protected]
-        words, place = np.unique(places // WORD, return_inverse=True)
-        cells = self._cells(words)
-        before = cells[:, self.data]
-        cells[place, places % WORD] ^= True
-        after, lost = self.code.decode(self._codewords(cells))
-        bits = words[:, None] * WORD + np.arange(WORD)
-        changed = np.zeros(cells.shape, bool)
-        changed[:, self.data] = before != after
-        changed[:, self.spare] = changed[:, self.spare - 1]  # the second bit is read as the first
-        self.memory.flip(bits[changed])
+        inside = places < self.protected
+        self.memory.flip(places[~inside])
+        words, place, cell = self._located(places[inside])
+        before = self._data(words)
+        codewords = self.code.encode(before)
+        codewords[place, cell] ^= True
+        after, lost = self.code.decode(codewords)
+        self.memory.flip(self._copies(self._real(self._addresses(words)[before != after])))
         if self.detected == "zero":
-            self.memory.zero(bits[lost].ravel())
+            self.memory.zero(self._real(self._addresses(words[lost]).ravel()))
 
-    def _cells(self, words: Addresses) -> Words:
-        """What the cells of these words hold, [words, 64]: check bits stand in the places to spare."""
-        cells = self.memory.read((words[:, None] * WORD + np.arange(WORD)).ravel()).reshape(-1, WORD)
-        checks = self.code.encode(cells[:, self.data])[:, np.r_[0, self.code.checks]]
-        cells[:, self.spare] = checks
-        return cells
+    def _located(self, places: Addresses) -> tuple[Addresses, Addresses, Addresses]:
+        """The words of these cells, each once; of each cell, which of them it is in, and its place in the codeword."""
+        words, place = np.unique(places // len(self.order), return_inverse=True)
+        return words, place, self.order[places % len(self.order)]
 
-    def _codewords(self, cells: Words) -> Words:
-        words = np.zeros(cells.shape, bool)
-        words[:, self.code.data] = cells[:, self.data]
-        words[:, np.r_[0, self.code.checks]] = cells[:, self.spare]
-        return words
+    def _addresses(self, words: Addresses) -> Addresses:
+        """Of the data bits, [words, data]."""
+        return words[:, None] * WORD + self.offsets
+
+    def _data(self, words: Addresses) -> Words:
+        """The data bits [words, data]; those beyond the memory, in its last word, are zeros."""
+        addresses = self._addresses(words)
+        data = np.zeros(addresses.shape, bool)
+        real = addresses < self.memory.size
+        data[real] = self.memory.read(addresses[real])
+        return data
+
+    def _real(self, addresses: Addresses) -> Addresses:
+        return addresses[addresses < self.memory.size]
+
+    def _copies(self, addresses: Addresses) -> Addresses:
+        """These bits, with those that are always equal to one of them."""
+        return addresses
 
 
-def _inside(addresses: Addresses, memory: Memory) -> Addresses:
-    return addresses[addresses < memory.size]
+class Secded(Coded):
+    """Words of 64 bits in 72 cells; the last word is filled up with zeros."""
+
+    def __init__(self, memory: Memory, detected: str) -> None:
+        words = -(-memory.size // WORD)
+        every = np.arange(WORD)
+        super().__init__(
+            memory, CODEWORD * words, ExtendedHamming(CODEWORD), every, np.arange(CODEWORD), words, detected
+        )
+
+
+class InPlace(Coded):
+    """Words of eight INT8 weights in their own 64 cells; weights beyond the last full word are not protected."""
+
+    def __init__(self, memory: Memory, detected: str) -> None:
+        bits, code = np.arange(WORD), ExtendedHamming(WORD)
+        spare = (bits % 8 == 1) & (bits < WORD - 8)
+        order = np.empty(WORD, np.int64)
+        order[~spare], order[spare] = code.data, np.r_[0, code.checks]
+        super().__init__(memory, memory.size, code, bits[~spare], order, memory.size // WORD, detected)
+
+    def _copies(self, addresses: Addresses) -> Addresses:
+        """The second bit of each of the first seven weights is read as the first."""
+        bits = addresses % WORD
+        return np.concatenate([addresses, addresses[(bits % 8 == 0) & (bits < WORD - 8)] + 1])
 
 
 def made_small(stored: Stored) -> dict[str, StoredWeight]:

@@ -53,28 +53,29 @@ class CodedTensor:
         for weight, bit in zip(weights.tolist(), bits.tolist(), strict=True):
             flat[weight] ^= 1 << bit
         filters = weights // self.patterns.shape[1]
-        self.tensor.data.view(-1)[weights] = self.values[filters, flat[weights]].to(self.tensor)
+        where = torch.unravel_index(weights, self.tensor.shape)  # whatever the tensor's order in memory
+        self.tensor.data[where] = self.values[filters, flat[weights]].to(self.tensor)
 
 
 class Victim:
-    """A model under test with coded weights, and the images and labels on which it is to fail.
+    """A model under test with coded weights, and the images on which it is to fail.
 
     Args:
         model: its exact form is changed, together with the original.
         coded: its coded weights by state-dict name.
         x: images, float32 [N, C, H, W].
-        y: labels, int64 [N]; the model's own guesses where none are given.
+
+    Attributes:
+        y: their labels, int64 [N]: the guesses of the sound model.
     """
 
-    def __init__(
-        self, model: ModelUnderTest, coded: Mapping[str, StoredWeight], x: torch.Tensor, y: torch.Tensor | None = None
-    ) -> None:
+    def __init__(self, model: ModelUnderTest, coded: Mapping[str, StoredWeight], x: torch.Tensor) -> None:
         tensors = model.original.model.state_dict(keep_vars=True)
         self.coded = {name: CodedTensor(tensors[name], stored) for name, stored in coded.items()}
         self._exact = model.exact
         self._forward = PartialForward(model.exact, x)
         self._gradients = model.gradients.exact or model.gradients
-        self.y = self._forward.logits().argmax(1) if y is None else y
+        self.y = self._forward.logits().argmax(1)
 
     def loss(self) -> float:
         """Mean cross-entropy now."""

@@ -15,7 +15,7 @@ from annotated_types import Interval, Len
 
 from robench.core.arrays import read_npz
 from robench.core.bits import unpack
-from robench.core.errors import NotHereError, RobenchError
+from robench.core.errors import RobenchError
 from robench.core.files import check_data_file, exists, locked, read_text, short, whole
 from robench.core.gate import check_name, checked
 from robench.core.types import (
@@ -149,21 +149,18 @@ def _condition(condition: Condition) -> dict[str, Any]:
 
 
 def _measurement(m: Measurement) -> dict[str, Any]:
-    return (
-        {
-            "condition": _condition(m.condition),
-            "draw": m.draw,
-            "correct": m.correct,
-            "correct_top5": m.correct_top5,
-            "correct_rounded": int(m.rounded.sum()) if len(m.rounded) else None,
-            "mean_distance": round(float(m.distance.mean()), 4) if len(m.distance) else None,
-            "total": m.total,
-            "flags": list(m.flags),
-            "seconds": round(m.seconds, 3),
-        }
-        | ({"numbers": dict(m.numbers)} if m.numbers else {})
-        | ({"path": [list(step) for step in m.path]} if m.path else {})
-    )
+    further = {"numbers": dict(m.numbers), "path": [list(step) for step in m.path]}
+    return {
+        "condition": _condition(m.condition),
+        "draw": m.draw,
+        "correct": m.correct,
+        "correct_top5": m.correct_top5,
+        "correct_rounded": int(m.rounded.sum()) if len(m.rounded) else None,
+        "mean_distance": round(float(m.distance.mean()), 4) if len(m.distance) else None,
+        "total": m.total,
+        "flags": list(m.flags),
+        "seconds": round(m.seconds, 3),
+    } | {name: value for name, value in further.items() if value}
 
 
 def to_dict(card: ResultCard) -> dict[str, Any]:
@@ -260,8 +257,6 @@ def read(path: Path) -> ResultCard:
     Raises:
         RobenchError: one of the files is missing, damaged or of another version, or the two contradict each other.
     """
-    if not exists(path):
-        raise NotHereError(f"there is no file {short(path)}; check the path.")
     with locked(path.parent, shared=True):
         return _read(path)
 

@@ -25,7 +25,7 @@ Each cell is top-1 accuracy in percent on the first line, with its 95% interval:
 over images for the mean of five severities, two-way analysis of variance over draws and images for random weights.
 Below it is the difference to the twin in points, paired by image and draw, with its 95% interval.
 Size and bits per weight are those of the whole file, with scales, batch norm and the two full-precision layers.
-`n/a`: applied, and seen to change no weight of this model. `—`: not measured. `*`: flagged, see below the tables.
+`n/a`: seen to change no weight of this model, or without a meaning for it. `—`: not measured. `*`: flagged, see below.
 """
 
 

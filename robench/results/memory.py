@@ -8,12 +8,14 @@ import numpy as np
 from robench.core.types import CLEAN, Condition, Measurement, ResultCard, Suite
 from robench.results import stats
 from robench.results.stats import Estimate
-from robench.results.summary import MISSING, NOT_APPLICABLE, label
+from robench.results.summary import MISSING, NOT_APPLICABLE, label, outcomes_of, together
 
 RATE = "bit error rate"
 """The fact of a condition whose level is one."""
 LOSS = 0.02
 """Accuracy that a network may lose to an erring memory."""
+STEPS = (5, 10, 20, 50, 100, 200, 500)
+"""Flips after which the accuracy under an attack is told."""
 
 
 @dataclass(frozen=True)
@@ -49,29 +51,30 @@ def _rate(condition: Condition) -> float:
     return condition.level or 0.0
 
 
-def loss(card: ResultCard, condition: Condition) -> Estimate | None:
-    """Accuracy on a sound memory minus that on an erring one, over chips and images; None where it was not measured."""
-    sound, chips = card.of(CLEAN), card.of(condition)
-    if not sound or not chips or not all(chip.total for chip in chips):
-        return None
-    differences = sound[0].top1.astype(float) - np.stack([chip.top1 for chip in chips])
-    if not differences.any():
-        return Estimate(0.0, 0.0, 0.0)
-    if len(chips) == 1:
-        return stats.paired_difference(sound[0].top1, chips[0].top1)
-    return stats.crossed_mean(differences)
+def _pair(card: ResultCard, condition: Condition) -> tuple[np.ndarray, np.ndarray] | str:
+    """Outcomes on a sound memory [1, images] and on chips [chips, images], or the sign that stands for them."""
+    sound, chips = (outcomes_of(card, together(c)) for c in (CLEAN, condition))
+    if isinstance(sound, str) or isinstance(chips, str):
+        return chips if isinstance(chips, str) else MISSING
+    return sound, chips
 
 
-def tolerated(card: ResultCard, sweep: Sequence[Condition]) -> float | None:
+def loss(card: ResultCard, condition: Condition) -> Estimate | str:
+    """Accuracy on a sound memory minus that on an erring one, over chips and images, or the sign that stands for it."""
+    found = _pair(card, condition)
+    return found if isinstance(found, str) else stats.crossed_mean(found[0].astype(float) - found[1])
+
+
+def tolerated(card: ResultCard, sweep: Sequence[Condition]) -> float | str:
     """The highest measured rate up to which a network loses no more than ``LOSS``, at the upper end of the interval.
 
-    0 where even the lowest rate costs more; None where the rates were not measured, or do not apply.
+    0 where even the lowest rate costs more; a sign where the rates were not measured, or do not apply.
     """
     highest = 0.0
     for condition in sweep:
         found = loss(card, condition)
-        if found is None:
-            return None
+        if isinstance(found, str):
+            return found
         if found.high > LOSS:
             break
         highest = _rate(condition)
@@ -80,11 +83,9 @@ def tolerated(card: ResultCard, sweep: Sequence[Condition]) -> float | None:
 
 def _tolerated(sweeps: dict[str, list[Condition]], cards: Sequence[ResultCard]) -> Table:
     def cell(card: ResultCard, sweep: list[Condition]) -> str:
-        if any(row.total == 0 for condition in sweep for row in card.of(condition)):
-            return NOT_APPLICABLE
         rate = tolerated(card, sweep)
-        if rate is None:
-            return MISSING
+        if isinstance(rate, str):
+            return rate
         return f"{rate:g}" + (" or more" if rate == _rate(sweep[-1]) else "") if rate else f"below {_rate(sweep[0]):g}"
 
     return Table(
@@ -96,20 +97,21 @@ def _tolerated(sweeps: dict[str, list[Condition]], cards: Sequence[ResultCard]) 
     )
 
 
-def good_chips(card: ResultCard, condition: Condition) -> tuple[int, int] | None:
-    """(chips on which a network loses no more than ``LOSS``, chips); None where they were not measured."""
-    sound, chips = card.of(CLEAN), card.of(condition)
-    if not sound or not chips or not all(chip.total for chip in chips):
-        return None
-    least = sound[0].correct - LOSS * sound[0].total
-    return sum(chip.correct >= least for chip in chips), len(chips)
+def good_chips(card: ResultCard, condition: Condition) -> tuple[int, int] | str:
+    """(chips on which a network loses no more than ``LOSS``, chips), or the sign that stands for them."""
+    found = _pair(card, condition)
+    if isinstance(found, str):
+        return found
+    (sound,), chips = found
+    least = sound.sum() - LOSS * len(sound)
+    return int((chips.sum(1) >= least).sum()), len(chips)
 
 
 def _yields(name: str, sweep: list[Condition], cards: Sequence[ResultCard]) -> Table:
     def cell(card: ResultCard, condition: Condition) -> str:
         found = good_chips(card, condition)
-        if found is None:
-            return NOT_APPLICABLE if card.of(condition) else MISSING
+        if isinstance(found, str):
+            return found
         share = stats.wilson(*found)
         return f"{100 * share.value:.0f} [{100 * share.low:.0f}, {100 * share.high:.0f}]"
 
@@ -127,10 +129,8 @@ def _expected(sweep: list[Condition], cards: Sequence[ResultCard]) -> Table:
         bits = next((n for c in sweep for m in card.of(c) for key, n in m.numbers if key == "bits"), None)
         if bits is None:
             return [MISSING] * (1 + len(sweep))
-        return [
-            f"{bits:,}",
-            *(f"{bits * _rate(condition):,.{0 if bits * _rate(condition) >= 10 else 1}f}" for condition in sweep),
-        ]
+        expected = [bits * _rate(condition) for condition in sweep]
+        return [f"{bits:,}", *(f"{flips:,.0f}" if flips >= 10 else f"{flips:.1f}" for flips in expected)]
 
     return Table(
         "Bits of a network, and how many are expected to flip",
@@ -159,9 +159,6 @@ def _flips(condition: Condition, cards: Sequence[ResultCard]) -> Table:
         ["model", "flips to chance", "batches", "percent of the bits", *(f"after {flips}" for flips in STEPS)],
         [[card.model.name, *_flip_cells(card, condition)] for card in cards],
     )
-
-
-STEPS = (5, 10, 20, 50, 100, 200, 500)
 
 
 def _flip_cells(card: ResultCard, condition: Condition) -> list[str]:

@@ -74,8 +74,8 @@ def _rows(card: ResultCard, group: Group) -> list[Measurement] | None:
     return rows if len(rows) == sum(condition.draws for condition in group.conditions) else None
 
 
-def _matrix(card: ResultCard, group: Group) -> np.ndarray | str:
-    """Outcomes [rows, images], or the sign that stands for them in a table."""
+def outcomes_of(card: ResultCard, group: Group) -> np.ndarray | str:
+    """Outcomes of a group [rows, images], or the sign that stands for them in a table."""
     rows = _rows(card, group)
     if rows is None:
         return MISSING
@@ -90,7 +90,7 @@ def _is_random(group: Group) -> bool:
 
 def accuracy(card: ResultCard, group: Group) -> Estimate | str:
     """Top-1 accuracy of a group with its 95% interval, or MISSING or NOT_APPLICABLE."""
-    outcomes = _matrix(card, group)
+    outcomes = outcomes_of(card, group)
     if isinstance(outcomes, str):
         return outcomes
     if (outcomes == outcomes[0]).all():
@@ -103,7 +103,7 @@ def accuracy(card: ResultCard, group: Group) -> Estimate | str:
 
 def _pair(card: ResultCard, other: ResultCard, group: Group) -> tuple[np.ndarray, np.ndarray] | None:
     """Outcomes of two models on the same images; None where one has none, or the images differ."""
-    ours, theirs = _matrix(card, group), _matrix(other, group)
+    ours, theirs = outcomes_of(card, group), outcomes_of(other, group)
     if isinstance(ours, str) or isinstance(theirs, str) or card.data != other.data:
         return None
     return ours, theirs

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
-import numpy as np
 import torch
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
-from robench.faults import Streams
+from robench.core.seeding import stream
+from robench.engine.recalibration import batch_norms
 from robench.faults.chips import below
 from robench.faults.memory import Memory
 from robench.quantizers.attach import quantized
@@ -32,9 +32,9 @@ def erring(network: nn.Module, rate: float, rng: torch.Generator) -> Iterator[No
     seed = int(torch.randint(2**62, (1,), generator=rng))
     rules = {name: (rule, rule.store(latent.detach())) for name, rule, latent in quantized(network)}
     memory = Memory({name: stored for name, (_, stored) in rules.items()})
-    memory.flip(below(memory.size, rate, _streams(seed))[0])
+    memory.flip(below(memory.size, rate, partial(stream, seed, "training"))[0])
     read = memory.contents()
-    norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
+    norms = {norm: norm.training for norm in batch_norms(network)}
     try:
         for name, (rule, stored) in rules.items():
             rule.error = read[name].weight() - stored.weight()
@@ -44,10 +44,5 @@ def erring(network: nn.Module, rate: float, rng: torch.Generator) -> Iterator[No
     finally:
         for rule, _ in rules.values():
             rule.error = None
-        for norm in norms:
-            norm.train()
-
-
-def _streams(seed: int) -> Streams:
-    purposes = ("numbers", "cells", "rest")
-    return lambda purpose: np.random.default_rng([seed, purposes.index(purpose)])
+        for norm, training in norms.items():
+            norm.train(training)

@@ -1,6 +1,7 @@
 """A fault on the shipped networks: what changes, what nests, what is put back, what is refused."""
 
 import math
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ from robench.engine.loaded import LoadedModel
 from robench.engine.prepare import prepare
 from robench.engine.task import Task
 from robench.faults import DoesNotApplyError
-from robench.faults.apply import check, strike, struck
+from robench.faults.apply import check, chip, strike, struck
+from robench.faults.chips import below
 from robench.faults.kind import FaultKind
 from robench.measure.measure import measure
 
@@ -63,11 +65,6 @@ def test_errors_nest_in_the_rate_and_differ_between_chips(int8: LoadedModel) -> 
 
 def test_the_errors_of_an_independent_computation(int8: LoadedModel) -> None:
     """Codes turned bit by bit, from the patterns of the file and the same chip."""
-    from functools import partial
-
-    from robench.faults.apply import chip
-    from robench.faults.chips import below
-
     found = strike(int8.module, int8.stored, condition(level=1e-3), 0)
     places, _ = below(found.numbers["bits"], 1e-3, partial(chip, 0, "bit_error", 0))
     turned, start = set(places.tolist()), 0
@@ -87,18 +84,18 @@ def test_the_errors_of_an_independent_computation(int8: LoadedModel) -> None:
 
 
 @pytest.mark.parametrize(
-    ("zero_to_one", "one_to_zero", "codes"), [(1.0, 0.0, {0, 1}), (0.0, 1.0, {0, -1})], ids=["rise", "fall"]
+    ("zero_to_one", "one_to_zero", "moves"),
+    [(1.0, 0.0, {(-1, 0), (-1, 1), (1, 0)}), (0.0, 1.0, {(1, -1), (0, -1)})],
+    ids=["rise", "fall"],
 )
-def test_errors_of_one_direction_move_ternary_codes_in_one(twn, zero_to_one, one_to_zero, codes) -> None:
+def test_errors_of_one_direction_move_ternary_codes_in_one(twn, zero_to_one, one_to_zero, moves) -> None:
     """00, 01, 10 are -1, 0, +1, and 11 reads as 0: a bit that rises takes -1 up, one that falls takes +1 down."""
     found = strike(twn.module, twn.stored, condition(level=0.1, zero_to_one=zero_to_one, one_to_zero=one_to_zero), 0)
+    sound = twn.module.state_dict()
     for name, value in found.values.items():
-        sound = twn.module.state_dict()[name]
-        was, now = sound.sign()[value != sound], value.sign()[value != sound]
-        if zero_to_one:
-            assert set(zip(was.tolist(), now.tolist(), strict=True)) <= {(-1, 0), (-1, 1), (1, 0)}
-        else:
-            assert set(zip(was.tolist(), now.tolist(), strict=True)) <= {(1, -1), (0, -1)}
+        changed = value != sound[name]
+        was, now = sound[name].sign()[changed], value.sign()[changed]
+        assert set(zip(was.tolist(), now.tolist(), strict=True)) <= moves
 
 
 def test_everything_is_put_back_bit_for_bit(fp: LoadedModel) -> None:
@@ -115,7 +112,7 @@ def test_storage_holds_scales_and_batch_norm_too(twn: LoadedModel) -> None:
     weights = strike(twn.module, twn.stored, condition(level=1e-3), 0)
     storage = strike(twn.module, twn.stored, condition(level=1e-3, scope="storage"), 0)
     tensors = twn.module.state_dict()
-    floats = sum(t.numel() for name, t in tensors.items() if t.is_floating_point() and f"{name}" not in twn.stored)
+    floats = sum(t.numel() for name, t in tensors.items() if t.is_floating_point() and name not in twn.stored)
     stored_floats = sum(w.values.numel() for w in twn.stored.values() if not w.is_coded)
     scales = sum(w.scale.numel() for w in twn.stored.values() if w.scale is not None)
     assert storage.numbers["bits"] - weights.numbers["bits"] == 32 * (floats + stored_floats + scales)
@@ -126,7 +123,7 @@ def test_one_bit_of_the_exponent_makes_a_float_useless(fp: LoadedModel) -> None:
     found = strike(fp.module, fp.stored, condition(level=1e-3), 0)
     assert max(float(value.abs().nan_to_num(3e38).max()) for value in found.values.values()) > 1e37
     bfloat16 = strike(fp.module, fp.stored, condition(level=0.0, encoding="bfloat16"), 0)
-    assert bfloat16.numbers["bits"] == 16 * 267_264 or bfloat16.numbers["flips"] == 0
+    assert bfloat16.numbers["bits"] == 16 * 267_264
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from robench.core.types import CLEAN, Condition, DataCard, Measurement, ModelCard, ResultCard, Suite
 from robench.results import markdown
 from robench.results.memory import flips_to_chance, good_chips, loss, tables, tolerated
+from robench.results.summary import MISSING
 
 FACTS = (("level", "bit error rate"),)
 RATES = (1e-4, 1e-3, 1e-2)
@@ -54,13 +55,13 @@ def test_the_tolerated_rate_is_the_last_one_before_a_loss() -> None:
     assert tolerated(make_card(), SWEEP) == 1e-3
     assert tolerated(make_card(RIGHT | {1e-4: (900, 900, 900, 900)}), SWEEP) == 0
     assert tolerated(make_card(RIGHT | {1e-2: (950, 950, 950, 950)}), SWEEP) == 1e-2
-    assert tolerated(replace(make_card(), measurements=()), SWEEP) is None
+    assert tolerated(replace(make_card(), measurements=()), SWEEP) == MISSING
 
 
 def test_good_chips_are_counted() -> None:
     assert good_chips(make_card(), SWEEP[2]) == (2, 4)
     assert good_chips(make_card(), SWEEP[0]) == (4, 4)
-    assert good_chips(replace(make_card(), measurements=()), SWEEP[0]) is None
+    assert good_chips(replace(make_card(), measurements=()), SWEEP[0]) == MISSING
 
 
 def test_flips_to_chance_may_be_beyond_the_level() -> None:
