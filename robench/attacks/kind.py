@@ -49,10 +49,9 @@ class AttackKind(Kind):
 
         return ATTACKS[condition.name.partition(":")[0]].function
 
-    def label(self, condition: Condition) -> str:
-        """Epsilon in pixel levels: ``pgd (20) 8/255``."""
-        name = super().label(replace(condition, level=None))
-        return name if condition.level is None else f"{name} {condition.level * 255:g}/255"
+    def level(self, condition: Condition) -> str:
+        """Epsilon in pixel levels: ``8/255``."""
+        return f"{(condition.level or 0) * 255:g}/255"
 
     def axis(self, condition: Condition) -> Axis:
         """Epsilons by factors."""

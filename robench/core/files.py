@@ -1,6 +1,7 @@
 """Files that are read under a bound, and written whole or not at all."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -99,6 +100,11 @@ def expanded(path: Path) -> Path:
         return path.expanduser()
     except RuntimeError as error:
         raise RobenchError(f"the path {path} names a user that is not known here; write it out.") from error
+
+
+def file_name(text: str) -> str:
+    """Text with ``_`` for signs that do not belong into a file name."""
+    return re.sub(r"[^\w.-]+", "_", text)
 
 
 def short(text: object, length: int = 200) -> str:

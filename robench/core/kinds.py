@@ -76,7 +76,11 @@ class Kind(ABC):
         """What tables call a condition; conditions that share a label share a row, and are averaged."""
         settings = ", ".join(self.setting(name, value) for name, value in condition.params)
         name = f"{condition.name} ({settings})" if settings else condition.name
-        return name if condition.level is None else f"{name} {condition.level:g}"
+        return name if condition.level is None else f"{name} {self.level(condition)}"
+
+    def level(self, condition: Condition) -> str:
+        """What tables call a level."""
+        return f"{condition.level:g}"
 
     def setting(self, name: str, value: Value) -> str:
         """What a label calls a setting."""

@@ -18,6 +18,8 @@ Streams = Callable[[str], np.random.Generator]
 Function = Callable[..., Any]
 Share = Annotated[float, Interval(ge=0, le=1)]
 
+TIME = "seconds after programming"
+"""The level of a fault that is about time."""
 ACTS_ON = ("bits", "conductances", "search")
 
 

@@ -6,8 +6,6 @@ import torch
 from robench.faults import Conductances
 from robench.quantizers.stored import StoredWeight, decode
 
-TIME = "seconds after programming"
-
 
 def normal(like: Conductances, rng: np.random.Generator) -> Conductances:
     """Standard normal numbers, one for each device."""

@@ -8,13 +8,15 @@ import numpy as np
 from robench.core.errors import RobenchError
 from robench.core.kinds import Axis, Kind, Progress, register
 from robench.core.types import Condition, Measurement, Value
-from robench.faults import FAULTS, DoesNotApplyError
+from robench.faults import FAULTS, TIME, DoesNotApplyError
 
 if TYPE_CHECKING:
     from robench.engine.task import Task
 
 SEARCH = 100
 """Rough cost of a search for harmful bits, in forward passes of the evaluated images."""
+UNITS = {"d": 86_400, "h": 3600, "min": 60, "s": 1}
+"""Of time, in seconds."""
 
 
 @register
@@ -52,10 +54,18 @@ class FaultKind(Kind):
         return condition.fact("acts_on") == "search"
 
     def setting(self, name: str, value: Value) -> str:
-        """As in ``bit_error (secded) 0.001``, ``pcm (no compensation) 3600``, ``stuck (hrs 1, lrs 5.17) 0.05``."""
+        """As in ``bit_error (secded) 0.001``, ``pcm (no compensation) 1 h``, ``stuck (hrs 1, lrs 5.17) 0.05``."""
         if isinstance(value, bool):
             return name if value else f"no {name}"
         return value if isinstance(value, str) else f"{name} {value:g}"
+
+    def level(self, condition: Condition) -> str:
+        """Rates as numbers, times as in ``30 d``."""
+        value = condition.level or 0.0
+        if condition.fact("level") != TIME:
+            return super().level(condition)
+        unit = next((unit for unit, seconds in UNITS.items() if value >= seconds and value % seconds == 0), "s")
+        return f"{value / UNITS[unit]:g} {unit}"
 
     def axis(self, condition: Condition) -> Axis:
         """Rates, flips and times by factors."""

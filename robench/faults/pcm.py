@@ -7,8 +7,8 @@ largest, 25 microsiemens; a weight is the difference of a pair of devices, one o
 
 import numpy as np
 
-from robench.faults import Conductances, Level, Streams, register
-from robench.faults.analog import TIME, compensated, normal
+from robench.faults import TIME, Conductances, Level, Streams, register
+from robench.faults.analog import compensated, normal
 
 LARGEST = 25.0
 """Microsiemens."""

@@ -8,8 +8,8 @@ is known.
 
 import numpy as np
 
-from robench.faults import Conductances, Level, Streams, register
-from robench.faults.analog import TIME, compensated, normal
+from robench.faults import TIME, Conductances, Level, Streams, register
+from robench.faults.analog import compensated, normal
 
 LARGEST = 40.0
 """Microsiemens."""

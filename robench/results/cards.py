@@ -16,7 +16,7 @@ from annotated_types import Interval, Len
 from robench.core.arrays import read_npz
 from robench.core.bits import unpack
 from robench.core.errors import RobenchError
-from robench.core.files import check_data_file, exists, locked, read_text, short, whole
+from robench.core.files import check_data_file, exists, file_name, locked, read_text, short, whole
 from robench.core.gate import check_name, checked
 from robench.core.types import (
     Bits,
@@ -122,7 +122,7 @@ def card_path(card: ResultCard, folder: Path) -> Path:
     parts = [card.model.name, card.data.name, card.suite.name]
     if card.data.n != card.suite.n_images:
         parts.append(f"n{card.data.n}")
-    names = [re.sub(r"[^\w.-]+", "_", part) for part in parts]
+    names = [file_name(part) for part in parts]
     untold = [card.suite.part] if card.suite.part else []
     if names[1] != card.data.name:
         untold += [card.data.name, card.data.fingerprint]

@@ -6,8 +6,9 @@ from pathlib import Path
 from robench.core.errors import RobenchError
 from robench.core.files import read_text, write_text
 from robench.core.types import ResultCard, Suite
-from robench.results import cards
-from robench.results.markdown import leaderboard
+from robench.results import cards, memory
+from robench.results.figures import board_figure, draw
+from robench.results.markdown import by_images, leaderboard
 
 Tell = Callable[[str], None]
 
@@ -29,6 +30,19 @@ def _by_suite(folder: Path, tell: Tell) -> dict[str, list[ResultCard]]:
     return found
 
 
+def _boards(folder: Path, tell: Tell) -> dict[str, list[ResultCard]]:
+    """Name of a board -> its cards, for every suite that has cards in ``folder``; arguments as for ``render``."""
+    if not any(folder.glob("*.json")):
+        raise RobenchError(f"there are no result cards in {folder}; make some with: robench evaluate --publish.")
+    boards = {}
+    for name, found in _by_suite(folder, tell).items():
+        if len({card.suite for card in found}) > 1:
+            tell(f"the cards of {name} in {folder} are of different versions; measure the older again.")
+        else:
+            boards[name] = found
+    return boards
+
+
 def render(folder: Path, tell: Tell = _refuse) -> dict[str, str]:
     """File name -> contents, for every suite that has cards in ``folder``.
 
@@ -39,24 +53,19 @@ def render(folder: Path, tell: Tell = _refuse) -> dict[str, str]:
     Raises:
         RobenchError: there are no cards, or one would be left out and nobody is told.
     """
-    if not any(folder.glob("*.json")):
-        raise RobenchError(f"there are no result cards in {folder}; make some with: robench evaluate --publish.")
-    boards = {}
-    for name, found in _by_suite(folder, tell).items():
-        if len({card.suite for card in found}) > 1:
-            tell(f"the cards of {name} in {folder} are of different versions; measure the older again.")
-        else:
-            boards[f"{name}.md"] = leaderboard(found)
-    return boards
+    return {f"{name}.md": leaderboard(found) for name, found in _boards(folder, tell).items()}
 
 
 def write(folder: Path, out: Path, tell: Tell = _refuse) -> list[Path]:
-    """Write the leaderboards of the cards in ``folder`` to ``out``; arguments as for ``render``."""
+    """Write the leaderboards of the cards in ``folder``, and their figures, to ``out``; arguments as for ``render``."""
     written = []
-    for name, text in render(folder, tell).items():
+    for name, found in _boards(folder, tell).items():
         out.mkdir(parents=True, exist_ok=True)
-        write_text(out / name, text)
-        written.append(out / name)
+        written.append(out / f"{name}.md")
+        write_text(written[-1], leaderboard(found))
+        if memory.has_curves(found[0].suite):
+            for chosen in by_images(found).values():
+                written += draw(chosen, out / "figures", board_figure(chosen[0]))
     return written
 
 

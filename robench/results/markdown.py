@@ -1,9 +1,12 @@
 """The leaderboard of one suite as markdown."""
 
 import re
+from collections.abc import Iterator
 
+from robench.core.kinds import kind_of
 from robench.core.types import ResultCard, Suite
-from robench.results.memory import tables
+from robench.results import memory
+from robench.results.figures import board_figure
 from robench.results.summary import (
     VARIANTS,
     Group,
@@ -32,6 +35,10 @@ Size and bits per weight are those of the whole file, with scales, batch norm an
 INTERVAL = r"[\d.,/+\- beyond]*\](?![(\[:])"
 """What follows the bracket of an interval, which is no link."""
 
+LARGEST_CODE = 8
+"""Bits; weights of more are floats."""
+WIDEST = 24
+"""Most columns of a section; where it has more, conditions that differ in the level alone have a table of their own."""
 SEEDS = """\
 The next tables have the mean over training seeds and the standard deviation between them. An interval above is about
 other images for the same weights; this is about other weights from the same recipe.
@@ -42,12 +49,13 @@ def leaderboard(cards: list[ResultCard]) -> str:
     """Render the cards of one suite; every set of images gets tables of its own."""
     suite = cards[0].suite
     parts = [f"# {suite.name}, version {suite.version}\n", INTRODUCTION]
-    for _, chosen in sorted(_by_images(cards).items()):
+    for _, chosen in sorted(by_images(cards).items()):
         parts.append(_data_section(suite, chosen))
     return "\n".join(parts)
 
 
-def _by_images(cards: list[ResultCard]) -> dict[tuple[str, str, int], list[ResultCard]]:
+def by_images(cards: list[ResultCard]) -> dict[tuple[str, str, int], list[ResultCard]]:
+    """Cards of one suite by data set, fingerprint and seed, twins before those that are compared with them."""
     found: dict[tuple[str, str, int], list[ResultCard]] = {}
     for card in sorted(cards, key=lambda c: (c.twin[0] or c.model.name, bool(c.twin[0]), c.model.name)):
         found.setdefault((card.data.name, card.data.fingerprint, card.suite.seed), []).append(card)
@@ -79,24 +87,56 @@ def _data_section(suite: Suite, cards: list[ResultCard]) -> str:
     ]
     lines += [f"`{name}`: {text}.\n" for name, text in _variants(cards).items()]
     rows = groups(suite)
-    for section in dict.fromkeys(group.section for group in rows):
-        chosen = [group for group in rows if group.section == section]
-        header = ["model", *(plain(group.label) for group in chosen)]
-        body = [
-            [plain(card.model.name), *(_cell(card, _twin(card, cards), group) for group in chosen)] for card in cards
-        ]
-        lines += [f"### {section}\n", table(header, body)]
-    for found in tables(suite, cards):
-        body = [[plain(cell) for cell in row] for row in found.rows]
-        lines += [
-            f"### {plain(found.heading)}\n",
-            f"{found.text}\n",
-            table([plain(name) for name in found.header], body),
-        ]
+    if memory.has_curves(suite):
+        lines.append(f"![Accuracy under memory faults](figures/{board_figure(cards[0])}.png)\n")
+    for part, chosen in _parts(suite, cards).items():
+        lines += _tables(suite, chosen, cards, part)
     lines += _seeds_section(rows, cards)
     notes = [note for card in cards for note in _flag_notes(card, rows)]
     notes += [f"- {plain(sentence)}" for card in cards for sentence in fooling(card, _twin(card, cards))]
     return "\n".join([*lines, *notes, ""] if notes else lines)
+
+
+def _parts(suite: Suite, cards: list[ResultCard]) -> dict[str, list[ResultCard]]:
+    """What headings add -> cards that share tables: networks in floats stand apart where the twins are low-bit ones."""
+    if not suite.twins:
+        return {"": cards}
+    low = [card for card in cards if card.model.bits <= LARGEST_CODE]
+    parts = {"": low, ", in full precision": [card for card in cards if card not in low]}
+    return {name: part for name, part in parts.items() if part}
+
+
+def _tables(suite: Suite, shown: list[ResultCard], cards: list[ResultCard], part: str) -> list[str]:
+    """The tables of some of the cards; twins are looked for among all."""
+    lines = []
+    for found in memory.tables(suite, shown):
+        body = [[plain(cell) for cell in row] for row in found.rows]
+        lines += [
+            f"### {plain(found.heading)}{part}\n",
+            f"{found.text}\n",
+            table([plain(name) for name in found.header], body),
+        ]
+    for heading, columns in _sections(groups(suite)):
+        header = ["model", *(plain(name) for name in columns)]
+        body = [
+            [plain(card.model.name), *(_cell(card, _twin(card, cards), group) for group in columns.values())]
+            for card in shown
+        ]
+        lines += [f"### {plain(heading)}{part}\n", table(header, body)]
+    return lines
+
+
+def _sections(rows: list[Group]) -> Iterator[tuple[str, dict[str, Group]]]:
+    """(heading, group by the name of its column) of each table."""
+    for section in dict.fromkeys(group.section for group in rows):
+        own = [group for group in rows if group.section == section]
+        if len(own) <= WIDEST:
+            yield section, {group.label: group for group in own}
+            continue
+        for family in dict.fromkeys(group.family for group in own):
+            chosen = [group for group in own if group.family == family]
+            axis = kind_of(chosen[0].conditions[0]).axis(chosen[0].conditions[0]).name
+            yield f"{section}: {family}, by {axis}", {group.level: group for group in chosen}
 
 
 def _variants(cards: list[ResultCard]) -> dict[str, str]:

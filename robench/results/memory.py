@@ -35,7 +35,12 @@ def tables(suite: Suite, cards: Sequence[ResultCard]) -> Iterator[Table]:
         yield _tolerated(sweeps, cards)
         yield from (_yields(name, sweep, cards) for name, sweep in sweeps.items())
         yield _expected(next(iter(sweeps.values())), cards)
-    yield from (_flips(condition, cards) for condition in suite.conditions if _has_path(condition, cards))
+    yield from (_flips(condition, cards) for condition in suite.conditions if has_path(condition, cards))
+
+
+def has_curves(suite: Suite) -> bool:
+    """Whether cards of a suite give curves over rates of errors."""
+    return bool(_sweeps(suite))
 
 
 def _sweeps(suite: Suite) -> dict[str, list[Condition]]:
@@ -141,8 +146,20 @@ def _expected(sweep: list[Condition], cards: Sequence[ResultCard]) -> Table:
     )
 
 
-def _has_path(condition: Condition, cards: Sequence[ResultCard]) -> bool:
+def has_path(condition: Condition, cards: Sequence[ResultCard]) -> bool:
+    """Whether a condition led one of the models flip by flip to where it was measured."""
     return any(measurement.path for card in cards for measurement in card.of(condition))
+
+
+def path(card: ResultCard, condition: Condition) -> list[tuple[float, Estimate]]:
+    """(flips, accuracy after them with its interval over batches and images) of such a condition, to the last end."""
+    rows = [row for row in card.of(condition) if row.total]
+    if not rows:
+        return []
+    last = max(row.path[-1][0] for row in rows)
+    places = [0, *(flips for flips in STEPS if flips < last), last]
+    counts = {flips: [_right_after(row, flips) for row in rows] for flips in places}
+    return [(float(flips), stats.counted_mean(found, rows[0].total)) for flips, found in counts.items()]
 
 
 def flips_to_chance(card: ResultCard, condition: Condition) -> list[int | None]:
@@ -173,11 +190,10 @@ def _flip_cells(card: ResultCard, condition: Condition) -> list[str]:
     else:
         spread = f" ± {np.std(known, ddof=1):.1f}" if len(known) > 1 else ""
         headline, share = f"{np.mean(known):.1f}{spread}", f"{100 * np.mean(known) / bits:.4f}"
-    after = [np.mean([_after(row, flips) for row in rows]) for flips in STEPS]
+    after = [np.mean([_right_after(row, flips) / row.total for row in rows]) for flips in STEPS]
     return [headline, str(len(found)), share, *(f"{100 * value:.1f}" for value in after)]
 
 
-def _after(measurement: Measurement, flips: int) -> float:
-    """Accuracy after so many flips: that of the last judged state before, or of the end."""
-    correct = [right for made, right in measurement.path if made <= flips]
-    return correct[-1] / measurement.total
+def _right_after(measurement: Measurement, flips: int) -> int:
+    """Images that are right after so many flips: those of the last judged state before, or of the end."""
+    return [right for made, right in measurement.path if made <= flips][-1]

@@ -124,6 +124,22 @@ def crossed_p(differences: np.ndarray) -> float:
     return float(2 * student.sf(mean / error, freedom)) if error else float(mean == 0)
 
 
+def counted_mean(correct: Sequence[int], total: int, confidence: float = 0.95) -> Estimate:
+    """Mean share of right images over draws of which only the counts are known, with its interval over both.
+
+    The variance is that between the draws, over their number, and the binomial one of a draw, which is no less than
+    what the images add to it; the degrees of freedom are Satterthwaite's.
+    """
+    shares = np.asarray(correct) / total
+    mean, draws = float(shares.mean()), len(shares)
+    of_draws, of_images = float(shares.var(ddof=1)) / draws if draws > 1 else 0.0, mean * (1 - mean) / total
+    error, freedom = np.sqrt(of_draws + of_images), np.inf
+    if of_draws:
+        freedom = (of_draws + of_images) ** 2 / (of_draws**2 / (draws - 1) + of_images**2 / (total - 1))
+    half = float(student.ppf(0.5 + confidence / 2, freedom)) * float(error)
+    return Estimate(mean, max(mean - half, 0.0), min(mean + half, 1.0))
+
+
 def _crossed_error(values: np.ndarray) -> tuple[float, float]:
     """Standard error of the mean of a matrix [draws, images], and its degrees of freedom."""
     draws, images = values.shape

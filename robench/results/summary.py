@@ -35,6 +35,17 @@ class Group:
     conditions: tuple[Condition, ...]
     outcome: str = "top1"
 
+    @property
+    def family(self) -> str:
+        """What it shares with the groups that differ in nothing but the level."""
+        return label(replace(self.conditions[0], level=None))
+
+    @property
+    def level(self) -> str:
+        """Its level in words; its label where it has none."""
+        (first, *others) = self.conditions
+        return kind_of(first).level(first) if first.level is not None and not others else self.label
+
 
 def together(*conditions: Condition) -> Group:
     """Conditions to be averaged, outside a table."""

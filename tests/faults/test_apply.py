@@ -1,6 +1,7 @@
 """A fault on the shipped networks: what changes, what nests, what is put back, what is refused."""
 
 import math
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -212,5 +213,8 @@ def test_a_suite_of_faults_is_resolved_with_its_defaults(tmp_path: Path) -> None
 def test_settings_are_told_in_words() -> None:
     label = FaultKind().label
     assert label(condition(level=1e-3, protection="secded", scope="storage")) == "bit_error (secded, storage) 0.001"
-    assert label(condition("pcm", 3600, compensation=False)) == "pcm (no compensation) 3600"
+    known = FaultKind().resolve(condition("pcm", 3600, compensation=False))
+    assert label(known) == "pcm (no compensation) 1 h"
+    times = {1: "1 s", 90: "90 s", 120: "2 min", 172_800: "2 d", 31_536_000: "365 d", 0.5: "0.5 s", 0: "0 s"}
+    assert {time: FaultKind().level(replace(known, level=time)) for time in times} == times
     assert label(condition("stuck", 0.05, lrs=5.17, hrs=1.0)) == "stuck (hrs 1, lrs 5.17) 0.05"

@@ -7,7 +7,8 @@ import pytest
 
 from robench.core.types import CLEAN, Condition, DataCard, Measurement, ModelCard, ResultCard, Suite
 from robench.results import markdown
-from robench.results.memory import flips_to_chance, good_chips, loss, tables, tolerated
+from robench.results.figures import curve, panels
+from robench.results.memory import flips_to_chance, good_chips, loss, path, tables, tolerated
 from robench.results.summary import MISSING
 
 FACTS = (("level", "bit error rate"),)
@@ -69,6 +70,22 @@ def test_flips_to_chance_may_be_beyond_the_level() -> None:
     assert flips_to_chance(make_card(ends=(20, None)), ATTACK) == [20, None]
 
 
+def test_a_path_is_a_curve_over_flips_whose_batches_end_at_their_own_flips() -> None:
+    points = path(make_card(), ATTACK)
+    assert [(flips, estimate.value) for flips, estimate in points] == [
+        (0, 0.95),
+        (5, 0.95),
+        (10, 0.5),
+        (20, 0.3),  # one batch is at 0.1 and the other still at 0.5
+        (30, 0.1),
+    ]
+    assert points[3][1].low == 0
+    assert path(replace(make_card(), measurements=()), ATTACK) == []
+    (panel,) = (panel for panel in panels([make_card()]) if panel.title == "bit_flip_attack")
+    assert curve(make_card(), panel) == points
+    assert panel.places[0] == 5
+
+
 def test_the_tables_say_it_in_words() -> None:
     found = {table.heading: table for table in tables(SUITE, [make_card()])}
     assert found["The bit error rate that a memory may have"].rows == [["twn", "0.001"]]
@@ -89,3 +106,24 @@ def test_they_stand_on_the_board_of_the_suite_and_on_no_other() -> None:
     assert "| twn | 25.0 ± 7.1 | 2 | 0.0013 |" in board
     plain = replace(SUITE, conditions=(CLEAN,))
     assert not list(tables(plain, [replace(make_card(), suite=plain)]))
+
+
+def test_networks_in_full_precision_stand_apart_where_the_twins_are_low_bit_ones() -> None:
+    full = replace(make_card(), model=replace(make_card().model, name="fp", bits=32))
+    board = markdown.leaderboard([make_card(), full])
+    assert "in full precision" not in board
+    suite = replace(SUITE, twins="int8")
+    board = markdown.leaderboard([replace(card, suite=suite) for card in (make_card(), full)])
+    low, apart = board.split("### The bit error rate that a memory may have, in full precision")
+    assert "| twn | 0.001 |" in low
+    assert "| fp | 0.001 |" in apart
+    assert "| fp | 0.001 |" not in low
+
+
+def test_a_wide_section_is_a_table_for_each_family(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "| model | bit_error 0.0001 | bit_error 0.001 | bit_error 0.01 |" in markdown.leaderboard([make_card()])
+    monkeypatch.setattr(markdown, "WIDEST", 3)
+    board = markdown.leaderboard([make_card()])
+    heading = "### Memory faults: bit_error, by bit error rate\n\n| model | 0.0001 | 0.001 | 0.01 |"
+    assert heading in board.replace("\\_", "_")
+    assert "| model | 100 |" in board

@@ -8,6 +8,7 @@ from robench.results.stats import (
     _known_counts,
     bootstrap_mean,
     bootstrap_p,
+    counted_mean,
     crossed_mean,
     crossed_p,
     holm,
@@ -182,3 +183,17 @@ def test_the_bootstrap_of_a_million_images_is_small() -> None:
     assert tracemalloc.get_traced_memory()[1] < 200 * 2**20
     tracemalloc.stop()
     assert estimate.high - estimate.low == pytest.approx(2 * 1.96 * (0.21 / 5e6) ** 0.5, rel=0.1)
+
+
+def test_the_mean_of_counts_covers_the_truth_over_draws_and_images() -> None:
+    rng = np.random.default_rng(0)
+
+    def drawn() -> list[int]:
+        images = rng.normal(0, 1, 300)
+        return [int((images + rng.normal(0, 0.2, 300) + rng.normal(0, 0.1) > 0).sum()) for _ in range(5)]
+
+    estimates = [counted_mean(drawn(), 300) for _ in range(400)]
+    assert np.mean([e.low <= 0.5 <= e.high for e in estimates]) >= 0.93
+    alone = counted_mean([150], 300)
+    assert alone.high - alone.value == pytest.approx(1.96 * np.sqrt(0.25 / 300), rel=1e-3)
+    assert counted_mean([300, 300], 300).low == 1.0
