@@ -55,15 +55,22 @@ class Int8(Uniform):
     bits = 8
 
 
-@register("int4")
-class Int4(Uniform):
-    """4 bits: codes from -7 to 7; the step is the one of the least squared error."""
+@register("int6")
+class Int6(Uniform):
+    """6 bits: codes from -31 to 31; the step is the one of the least squared error."""
 
-    bits = 4
+    bits = 6
 
     def step(self, rows: torch.Tensor) -> torch.Tensor:
         """Least squared error."""
         return self.step_by_error(rows)
+
+
+@register("int4")
+class Int4(Int6):
+    """4 bits: codes from -7 to 7; the step is the one of the least squared error."""
+
+    bits = 4
 
 
 @register("w8a8")

@@ -56,7 +56,7 @@ def _rate(condition: Condition) -> float:
     return condition.level or 0.0
 
 
-def _pair(card: ResultCard, condition: Condition) -> tuple[np.ndarray, np.ndarray] | str:
+def outcomes_with_sound(card: ResultCard, condition: Condition) -> tuple[np.ndarray, np.ndarray] | str:
     """Outcomes on a sound memory [1, images] and on chips [chips, images], or the sign that stands for them."""
     sound, chips = (outcomes_of(card, together(c)) for c in (CLEAN, condition))
     if isinstance(sound, str) or isinstance(chips, str):
@@ -66,7 +66,7 @@ def _pair(card: ResultCard, condition: Condition) -> tuple[np.ndarray, np.ndarra
 
 def loss(card: ResultCard, condition: Condition) -> Estimate | str:
     """Accuracy on a sound memory minus that on an erring one, over chips and images, or the sign that stands for it."""
-    found = _pair(card, condition)
+    found = outcomes_with_sound(card, condition)
     return found if isinstance(found, str) else stats.crossed_mean(found[0].astype(float) - found[1])
 
 
@@ -104,7 +104,7 @@ def _tolerated(sweeps: dict[str, list[Condition]], cards: Sequence[ResultCard]) 
 
 def good_chips(card: ResultCard, condition: Condition) -> tuple[int, int] | str:
     """(chips on which a network loses no more than ``LOSS``, chips), or the sign that stands for them."""
-    found = _pair(card, condition)
+    found = outcomes_with_sound(card, condition)
     if isinstance(found, str):
         return found
     (sound,), chips = found

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binom, binomtest, norm
+from scipy.stats import binom, binomtest, norm, ttest_ind
 from scipy.stats import t as student
 
 from robench.core.seeding import stream
@@ -122,6 +122,22 @@ def crossed_p(differences: np.ndarray) -> float:
     error, freedom = _crossed_error(differences)
     mean = abs(float(differences.mean()))
     return float(2 * student.sf(mean / error, freedom)) if error else float(mean == 0)
+
+
+def student_mean(values: Sequence[float], confidence: float = 0.95) -> Estimate:
+    """Mean of a few independent numbers with Student's interval; of a single one it is unbounded."""
+    mean, count = float(np.mean(values)), len(values)
+    if count < 2:
+        return Estimate(mean, -np.inf, np.inf)
+    half = float(student.ppf(0.5 + confidence / 2, count - 1) * np.std(values, ddof=1) / np.sqrt(count))
+    return Estimate(mean, mean - half, mean + half)
+
+
+def ratio(first: Sequence[float], second: Sequence[float], confidence: float = 0.95) -> Estimate:
+    """Ratio of the geometric means of two samples of positive numbers, with Welch's interval (Welch 1947)."""
+    logs = np.log(first), np.log(second)
+    found = ttest_ind(*logs, equal_var=False).confidence_interval(confidence)
+    return Estimate(*(float(np.exp(value)) for value in (logs[0].mean() - logs[1].mean(), found.low, found.high)))
 
 
 def counted_mean(correct: Sequence[int], total: int, confidence: float = 0.95) -> Estimate:

@@ -70,6 +70,7 @@ QUANTIZER_ROWS = {
     "ttq": 0.62,
     "int8": 0.01,
     "w8a8": 0.01,
+    "int6": 0.03,
     "int4": 0.12,
     "tr_sign": 0.0,
     "tr_round": 0.0,

@@ -10,7 +10,7 @@ from robench.quantizers.uniform import Uniform
 WEIGHT = torch.randn(5, 7, 3, 3, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize(("name", "bits"), [("int8", 8), ("int4", 4)])
+@pytest.mark.parametrize(("name", "bits"), [("int8", 8), ("int6", 6), ("int4", 4)])
 def test_codes_are_symmetric_and_the_error_is_at_most_half_a_step_where_nothing_is_clipped(
     name: str, bits: int
 ) -> None:

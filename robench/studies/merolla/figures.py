@@ -6,6 +6,7 @@ from typing import Any
 from robench.core.types import ResultCard
 from robench.results.drawing import finish, line, line_style, new_figure
 from robench.results.stats import Estimate, wilson
+from robench.studies.from_cards import error, named
 from robench.studies.merolla.facts import BETAS, EDGES
 from robench.studies.merolla.numbers import (
     BITS,
@@ -16,8 +17,6 @@ from robench.studies.merolla.numbers import (
     condition,
     conditions,
     effective_bits,
-    error,
-    named,
 )
 from robench.studies.study import Facts, Figures
 

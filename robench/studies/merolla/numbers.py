@@ -1,12 +1,9 @@
 """The networks, and what tables, figures and claims take from a card."""
 
-from collections.abc import Sequence
 from math import log2
 
 from robench.core.kinds import kind_of
 from robench.core.types import Condition, ResultCard
-from robench.results.stats import Estimate
-from robench.results.summary import accuracy, together
 
 COMMAND = "robench reproduce merolla"
 CONTROL, CLIPPED, SIGN, STOCHASTIC = "tr_none_nc", "tr_none_c", "tr_sign_c", "tr_stochm3_c"
@@ -22,12 +19,6 @@ def effective_bits(noise: float, power: float = 1.0) -> float:
     return 0.5 * log2(1 + power / noise**2)
 
 
-def error(card: ResultCard, condition: Condition) -> Estimate | str:
-    """Test error, 1 - accuracy, with its interval; or the sign that stands for it in a table."""
-    found = accuracy(card, together(condition))
-    return Estimate(1 - found.value, 1 - found.high, 1 - found.low) if isinstance(found, Estimate) else found
-
-
 def conditions(card: ResultCard, name: str, *, recalibrated: bool) -> list[Condition]:
     """The suite's conditions of a name, by level."""
     found = [c for c in card.suite.conditions if c.name == name and kind_of(c).calibrates(c) == recalibrated]
@@ -37,8 +28,3 @@ def conditions(card: ResultCard, name: str, *, recalibrated: bool) -> list[Condi
 def condition(card: ResultCard, name: str, level: float | None = None, *, recalibrated: bool = False) -> Condition:
     """The one of that level."""
     return next(c for c in conditions(card, name, recalibrated=recalibrated) if c.level == level)
-
-
-def named(cards: Sequence[ResultCard]) -> dict[str, ResultCard]:
-    """Cards by the model's name."""
-    return {card.model.name: card for card in cards}

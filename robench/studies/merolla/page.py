@@ -8,6 +8,7 @@ from robench.results.markdown import table
 from robench.results.stats import Estimate, holm, paired_difference
 from robench.results.summary import difference, label, p_value, percent, together
 from robench.studies.claims import OPEN, UNRUN, Claim, at_most, better, claims_table, no_worse
+from robench.studies.from_cards import error, named
 from robench.studies.merolla.figures import available
 from robench.studies.merolla.numbers import (
     BITS,
@@ -22,8 +23,6 @@ from robench.studies.merolla.numbers import (
     condition,
     conditions,
     effective_bits,
-    error,
-    named,
 )
 from robench.studies.study import Facts
 
