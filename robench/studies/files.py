@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from robench import suites
 from robench.core.errors import RobenchError
 from robench.core.files import read_text, write_text
 from robench.core.types import ResultCard
@@ -64,8 +65,15 @@ class Files:
     def _kept(self) -> tuple[list[ResultCard], Facts]:
         try:
             facts: dict[str, Any] = json.loads(read_text(self._facts))
-            return [cards.read(self.cards / name) for name in facts["cards"]], facts
+            found = [cards.read(self.cards / name) for name in facts["cards"]]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RobenchError(
                 f"{self._facts} is missing or damaged ({error}); run {self.study.command} without --check."
             ) from error
+        version = suites.load(self.study.suite).version
+        if any(card.suite.version != version for card in found):
+            raise RobenchError(
+                f"the cards that {self._facts} names are of another version of {self.study.suite} than {version}; run: "
+                f"{self.study.command}"
+            )
+        return found, facts

@@ -11,7 +11,7 @@ from robench.results import stats
 from robench.results.markdown import plain, table
 from robench.results.memory import flips_to_chance, loss
 from robench.results.stats import Estimate, holm
-from robench.results.summary import MISSING, VARIANTS, label, percent
+from robench.results.summary import MISSING, VARIANTS, accuracy, label, percent, together
 from robench.studies.bit_flips.numbers import (
     COMMAND,
     MONTH,
@@ -136,14 +136,9 @@ def _flips_table(cards: Sequence[ResultCard]) -> str:
             cells = [_spread(found), _interval(stats.student_mean(found)), f"{share:.4f}"]
         elif flips_to_chance(card, attack(card)):
             cells = [f"more than {attack(card).level:g}", "", ""]
-        accuracy = percent(_accuracy(card))
-        body.append([card.model.name, str(card.model.bits), accuracy, *cells, theirs])
+        sound = percent(accuracy(card, together(CLEAN)))
+        body.append([card.model.name, str(card.model.bits), sound, *cells, theirs])
     return table(header, body)
-
-
-def _accuracy(card: ResultCard) -> Estimate | str:
-    wrong = error(card, CLEAN)
-    return Estimate(1 - wrong.value, 1 - wrong.high, 1 - wrong.low) if isinstance(wrong, Estimate) else wrong
 
 
 def _bits(card: ResultCard) -> int:
