@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from robench.core.files import whole
 from robench.results.stats import Estimate
 
 COLOURS = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#D55E00", "#0072B2", "#CC79A7", "#F0E442")
@@ -22,7 +23,9 @@ def save(figure: Any, out: Path, name: str) -> list[Path]:
     paths = [out / f"{name}.{form}" for form in FORMATS]
     with mpl.rc_context({"svg.hashsalt": name}):
         for path in paths:
-            figure.savefig(path, dpi=200, metadata={"Date": None} if path.suffix == ".svg" else {})
+            with whole(path) as draft:
+                form = path.suffix.removeprefix(".")
+                figure.savefig(draft, format=form, dpi=200, metadata={"Date": None} if form == "svg" else {})
     return paths
 
 

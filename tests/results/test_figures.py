@@ -6,6 +6,7 @@ import pytest
 
 from robench.core.errors import RobenchError
 from robench.core.types import Condition, DataCard, Measurement, ModelCard, ResultCard, Suite
+from robench.results.drawing import save
 from robench.results.figures import curve, draw, panels
 
 CONDITIONS = (
@@ -69,3 +70,15 @@ def test_other_images_and_single_levels_are_one_sentence(tmp_path: Path) -> None
     bare = replace(CARDS[0], suite=replace(CARDS[0].suite, conditions=CONDITIONS[:2]))
     with pytest.raises(RobenchError, match="nothing to plot"):
         draw([bare], tmp_path, "x")
+
+
+def test_a_figure_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    class OnAFullDisk:
+        def savefig(self, path: Path, **settings: object) -> None:
+            Path(path).write_text("half")
+            raise OSError("No space left on device")
+
+    (tmp_path / "x.svg").write_text("old")
+    with pytest.raises(OSError, match="No space"):
+        save(OnAFullDisk(), tmp_path, "x")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("x.svg", "old")]
