@@ -38,8 +38,8 @@ class Recipe:
         clip: latent weights of quantized layers are clipped after each step to this many times the layer's Glorot
             bound, sqrt(1.5 / (fan_in + fan_out)), from the first epoch on; 0 leaves them free.
         adversarial: Linf budget of adversarial training, such as "8/255"; empty for none.
-        bit_errors: rate of the random bit errors under which every image is seen a second time, once the quantizer is
-            on and the loss is below 1.75 (RandBET; Stutz et al. 2021, arXiv:2006.13977); 0 for none.
+        bit_errors: rate of the random bit errors under which every image is seen a second time (RandBET; Stutz et al.
+            2021, arXiv:2006.13977), from ``start`` on and with its batch-norm statistics; 0 for none.
         warmup: share of the steps in which the learning rate rises to its peak, before a cosine to 0.
         crop: pixels of zero padding for random crops; flip: mirror at random.
         label_smoothing: in [0, 1).
@@ -95,6 +95,8 @@ class Recipe:
             raise ValueError(f'adversarial = {self.adversarial!r} is not from 0 to 1, such as "8/255"')
         if self.average > self.epochs - self.switch:
             raise ValueError(f"average = {self.average} is not from 0 to the epochs after those in full precision")
+        if self.bit_errors and not self.start:
+            raise ValueError("bit_errors trains a network on that works already: name a model of the zoo in start")
         if self.average and not self.recalibrate:
             raise ValueError("averaged weights need their own batch-norm statistics: set recalibrate")
 

@@ -24,6 +24,7 @@ from robench.distortions.apply import check, distorted
 from robench.engine.classifier import Classifier
 from robench.engine.layers import inner_layers
 from robench.engine.precision import choose_precision
+from robench.engine.recalibration import batch_norms
 from robench.engine.verdict import count_correct
 from robench.quantizers import QUANTIZERS
 from robench.quantizers.attach import after_step, attach, restart, set_active, weights_in_use
@@ -273,6 +274,11 @@ class Trainer:
             restart(self.model)
         order = torch.randperm(len(self.labels), generator=rng)
         self.model.train()
+        if self.recipe.bit_errors:
+            # Errors shift what a layer gives. Statistics of a batch would hide that, and running ones would follow it
+            # until they fit neither the sound network nor the erring one.
+            for norm in batch_norms(self.model):
+                norm.eval()
         total_loss, correct = 0.0, 0
         for step in range(self.steps):
             chosen = order[step * self.recipe.batch_size : (step + 1) * self.recipe.batch_size]
@@ -308,7 +314,7 @@ class Trainer:
                 pixels = adversarial.perturb(self.forward, pixels, labels, recipe.epsilon, rng)
         loss, logits = self._loss(pixels, labels)
         self.optimizer.zero_grad()
-        if recipe.bit_errors and self.done >= self.switch and loss < bit_errors.SOUND:
+        if recipe.bit_errors and self.done >= self.switch:
             (loss / 2).backward()
             with bit_errors.erring(self.model, recipe.bit_errors, rng):
                 (self._loss(pixels, labels)[0] / 2).backward()

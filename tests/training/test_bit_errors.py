@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from robench.data.load import load
 from robench.faults.chips import below
@@ -24,6 +23,7 @@ def recipe(quantizer: str) -> Recipe:
         quantizer=quantizer,
         epochs=1,
         full_precision=0.0,
+        start="tr_none_nc",
         bit_errors=0.05,
     )
 
@@ -35,7 +35,6 @@ def test_weights_err_as_long_as_the_block_lasts(quantizer: str) -> None:
     sound = {name: rule(latent).detach().clone() for name, (rule, latent) in rules.items()}
     bits = sum(weight.numel() for weight in sound.values()) * next(iter(rules.values()))[0].bits
     with erring(model, 0.05, torch.Generator().manual_seed(0)):
-        assert not any(module.training for module in model.modules() if isinstance(module, _BatchNorm))
         changed = 0
         for name, (rule, latent) in rules.items():
             weight = rule(latent)
@@ -45,7 +44,6 @@ def test_weights_err_as_long_as_the_block_lasts(quantizer: str) -> None:
             (gradient,) = torch.autograd.grad(weight.sum(), latent)
             assert gradient.abs().sum() > 0
         assert 0.3 * 0.05 * bits < changed < 1.2 * 0.05 * bits
-    assert all(module.training for module in model.modules() if isinstance(module, _BatchNorm))
     assert all(torch.equal(rule(latent).detach(), sound[name]) for name, (rule, latent) in rules.items())
 
 
@@ -62,14 +60,24 @@ def test_each_step_has_a_chip_of_its_own_and_a_run_the_same_ones() -> None:
     assert torch.equal(errors(again), first)
 
 
-def test_errors_wait_until_the_network_has_learned_something(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_step_sees_errors_and_batch_norm_keeps_the_statistics_of_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[float] = []
     monkeypatch.setattr(
         "robench.training.bit_errors.below", lambda size, rate, streams: seen.append(rate) or below(size, rate, streams)
     )
     data = load("digits", "train").first(128)
-    Trainer(recipe("twn"), data, tmp_path / "a.pt").run(lambda epoch: None)
-    assert not seen  # an untrained network of ten classes has a loss of 2.3
-    monkeypatch.setattr("robench.training.bit_errors.SOUND", 10.0)
-    Trainer(recipe("twn"), data, tmp_path / "b.pt").run(lambda epoch: None)
+    trainer = Trainer(recipe("twn"), data, tmp_path / "a.pt")
+    before = {name: tensor.clone() for name, tensor in trainer.model.state_dict().items()}
+    trainer.run(lambda epoch: None)
     assert seen == [0.05, 0.05]
+    after = trainer.model.state_dict()
+    kept = {name for name in before if torch.equal(before[name], after[name])}
+    assert {name for name in before if "running" in name or "num_batches" in name} <= kept
+    assert not any(name.endswith(("weight", "original")) for name in kept)
+
+
+def test_errors_are_for_a_network_that_works_already() -> None:
+    with pytest.raises(ValueError, match="name a model of the zoo in start"):
+        replace(recipe("twn"), start="")
