@@ -253,7 +253,8 @@ class Trainer:
             The model with the final epoch's weights, or with the average that the recipe asks for.
 
         Raises:
-            RobenchError: adversarial training has overfitted catastrophically; the last sound epoch is on disk.
+            RobenchError: training has diverged, or adversarial training has overfitted catastrophically; the last sound
+                epoch is on disk.
         """
         while self.done < self.recipe.epochs:
             epoch = self._epoch(step_done)
@@ -329,10 +330,16 @@ class Trainer:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
 
     def _loss(self, pixels: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The mean loss, and the logits."""
+        """The mean loss, and the logits; RobenchError where the loss is no number any more."""
         with self._autocast():
             logits = self.forward(pixels)
-        return cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing), logits
+        loss = cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing)
+        if not loss.isfinite():
+            raise RobenchError(
+                f"{self.recipe.name} has diverged in epoch {self.done + 1}: its loss is {loss.item()}. Lower the "
+                "learning rate, or lengthen the warmup; the epochs before are on disk."
+            )
+        return loss, logits
 
     def _held_out(self) -> tuple[float | None, dict[str, float]]:
         if self.held_out is None:

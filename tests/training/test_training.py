@@ -69,6 +69,14 @@ def test_a_killed_run_ends_at_the_same_weights(narrow: Recipe, data: Dataset, tm
 
 
 @pytest.mark.skipif(not shutil.which("g++"), reason="no C++ compiler")
+def test_a_run_that_has_diverged_is_one_sentence(narrow: Recipe, data: Dataset, tmp_path: Path) -> None:
+    trainer = Trainer(replace(narrow, quantizer="fp"), data, tmp_path / "c.pt")
+    list(trainer.model.parameters())[-1].data.fill_(float("inf"))
+    with pytest.raises(RobenchError, match=r"has diverged in epoch 1: its loss is nan\. Lower the learning rate"):
+        trainer.run(lambda epoch: None)
+    assert not (tmp_path / "c.pt").exists()
+
+
 def test_compiled_training_takes_the_same_steps(data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))  # generating code takes a minute
     recipe = load_recipe("digits/tr_round_c")
