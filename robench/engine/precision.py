@@ -50,20 +50,25 @@ def _in_processor() -> bool:
 
 
 @contextmanager
-def without_tf32() -> Iterator[None]:
-    """As long as the block lasts, CUDA computes float32 in float32.
+def reproducibly() -> Iterator[None]:
+    """As long as the block lasts, CUDA computes float32 in float32, and the same gradients each time.
 
-    Its convolutions are in TF32 otherwise, with the 10 bits of mantissa of a float16.
+    Its convolutions are in TF32 otherwise, with the 10 bits of mantissa of a float16, and cuDNN may add up their
+    gradients in any order.
     """
-    backends: tuple[Any, ...] = (torch.backends.cudnn, torch.backends.cuda.matmul)
-    before = [backend.allow_tf32 for backend in backends]
-    for backend in backends:
-        backend.allow_tf32 = False
+    settings: tuple[tuple[Any, str, bool], ...] = (
+        (torch.backends.cudnn, "allow_tf32", False),
+        (torch.backends.cuda.matmul, "allow_tf32", False),
+        (torch.backends.cudnn, "deterministic", True),
+    )
+    before = [getattr(backend, name) for backend, name, _ in settings]
+    for backend, name, wanted in settings:
+        setattr(backend, name, wanted)
     try:
         yield
     finally:
-        for backend, allowed in zip(backends, before, strict=True):
-            backend.allow_tf32 = allowed
+        for (backend, name, _), usual in zip(settings, before, strict=True):
+            setattr(backend, name, usual)
 
 
 class BFloat16(nn.Module):

@@ -82,7 +82,7 @@ def _patterns_of_zero(stored: StoredWeight, weights: Addresses) -> Words | None:
     codes = np.zeros(len(weights), np.int64)
     if stored.zero_point is not None:
         filters = weights // (stored.values.numel() // len(stored.values))
-        codes += np.broadcast_to(stored.zero_point[0].numpy(), len(stored.values))[filters]
+        codes += np.broadcast_to(stored.zero_point[0].cpu().numpy(), len(stored.values))[filters]
     if not np.isin(codes, encoding.codes(stored.bits)).all():
         return None
     return encoding.to_patterns(torch.from_numpy(codes), stored.bits)

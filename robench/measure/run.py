@@ -17,7 +17,7 @@ from robench.data.choose import choose
 from robench.data.load import load_calibration
 from robench.engine.loaded import LoadedModel, from_module
 from robench.engine.model import ModelUnderTest
-from robench.engine.precision import without_tf32
+from robench.engine.precision import reproducibly
 from robench.engine.prepare import choose_device, prepare
 from robench.engine.quantize import needs_images, quantized
 from robench.engine.task import Task
@@ -163,7 +163,7 @@ def open_run(request: Request, notify: Callable[[str], None] = lambda notice: No
         pairs = _pairs(loaded, data, request.twin, suite.twins)
     everyone = dict.fromkeys([*loaded, *pairs.values()])
     device = choose_device(request.device)
-    with without_tf32():
+    with reproducibly():
         models = {
             model: prepare(model, data, device, request.gradients, early_stopping=request.early_stopping)
             for model in everyone

@@ -57,7 +57,7 @@ class StoredWeight:
     def with_patterns(self, patterns: Patterns) -> "StoredWeight":
         """The weight that these patterns stand for, with the same scales."""
         values = encoding_named(self.encoding, self.bits).from_patterns(patterns, self.bits)
-        return replace(self, values=values.view(self.values.shape))
+        return replace(self, values=values.view(self.values.shape).to(self.values.device))
 
     def pack(self) -> torch.Tensor:
         """The patterns bit by bit, uint8 [F, bytes]: each row is flattened, and padded to whole bytes."""

@@ -110,7 +110,7 @@ def _readable(checkpoint: Path) -> Iterator[None]:
 def _read(checkpoint: Path) -> dict[str, Any]:
     """A checkpoint, read without running code."""
     with _readable(checkpoint):
-        state: dict[str, Any] = torch.load(checkpoint, weights_only=True)
+        state: dict[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=True)
         for key in ("recipe", "done", "best_robust", "model", "optimizer"):
             state[key]
         return state

@@ -9,7 +9,7 @@ import torch
 
 from robench.core.errors import RobenchError
 from robench.engine import precision
-from robench.engine.precision import choose_precision, fast_in_bfloat16, without_tf32
+from robench.engine.precision import choose_precision, fast_in_bfloat16, reproducibly
 from robench.measure.run import Request, open_run
 
 CPU = torch.device("cpu")
@@ -67,7 +67,7 @@ def test_float32_is_float32_on_cuda_while_a_run_lasts() -> None:
 
     before = allowed()
     assert before[0]  # torch's default for convolutions
-    with without_tf32():
+    with reproducibly():
         assert allowed() == (False, False)
     assert allowed() == before
     with open_run(Request(("alexnet_none_c",), "digits", "quick", twin="none", n_images=8)):
