@@ -70,12 +70,12 @@ def _networks(study: "Study", dataset: str, data_dir: Path | None, device: str, 
     from robench import zoo
     from robench.studies.study import short_name
 
-    found = {name: folder for name in study.models if (folder := zoo.find(name, dataset))}
+    folder = runs / short_name(dataset)
+    found = {name: place for name in study.models if (place := zoo.find(name, dataset))}
     if study.models[0] in found:
-        return found
+        return found | {name: folder / name for name in study.unshipped if (folder / name / "card.toml").is_file()}
     if not study.recipes:
         raise RobenchError(f"the zoo has no {study.models[0]} for {dataset}, the twin of all; use --dataset cifar10.")
-    folder = runs / short_name(dataset)
     return {name: _trained(name, dataset, folder / name, data_dir, device) for name in study.recipes}
 
 

@@ -1,6 +1,7 @@
 """A study on disk: cards, facts, page and figures."""
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from robench.core.files import read_text, write_text
 from robench.core.types import ResultCard
 from robench.results import cards
 from robench.results.drawing import save
-from robench.studies.study import Facts, Study
+from robench.studies.study import Facts, Study, short_name
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,25 @@ class Files:
         return self.page.with_suffix(".json")
 
     def keep(self, found: list[ResultCard], facts: Facts) -> None:
-        """Write what was measured."""
+        """Write what was measured; what is known of unshipped models that were not measured now stays."""
         for card in found:
             cards.write(card, self.cards)
-        measured = {"cards": [cards.card_path(card, self.cards).name for card in found], **facts}
-        write_text(self._facts, json.dumps(measured, indent=1) + "\n")
+        measured = {card.model.name for card in found}
+        missing = [name for name in self.study.unshipped if name not in measured]
+        known = [self._card_name(card) for card in self._known(missing)]
+        names = [self._card_name(card) for card in found] + known
+        write_text(self._facts, json.dumps({"cards": names, **facts}, indent=1) + "\n")
+
+    def _card_name(self, card: ResultCard) -> str:
+        return cards.card_path(card, self.cards).name
+
+    def _known(self, names: Sequence[str]) -> Iterator[ResultCard]:
+        """The cards of these models that are there, of the suite's present version."""
+        version = suites.load(self.study.suite).version
+        for name in names:
+            path = self.cards / f"{name}.{short_name(self.dataset)}.{self.study.suite}.json"
+            if path.is_file() and (card := cards.read(path)).suite.version == version:
+                yield card
 
     def render(self) -> list[Path]:
         """Write the page and the figures from what was kept."""

@@ -25,6 +25,8 @@ class Study:
         facts: what the page needs besides measurements (the run, model name -> its folder), as plain JSON.
         page: cards in the order of ``models``, and facts -> markdown, with figures as ``{stem}-NAME.png``.
         figures: the same -> (NAME, matplotlib figure) of each figure.
+        unshipped: further models, whose weights are too large for the zoo: measured where the folder of runs has them;
+            elsewhere what was measured of them stays.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Study:
     facts: Callable[[Run, Mapping[str, Path]], Facts]
     page: Callable[[Sequence[ResultCard], Facts, str], str]
     figures: Callable[[Sequence[ResultCard], Facts], Figures]
+    unshipped: tuple[str, ...] = ()
 
     @property
     def command(self) -> str:

@@ -233,7 +233,9 @@ def test_large_images_come_in_small_blocks_and_batches(digits: Dataset, tmp_path
     model = torch.nn.Sequential(
         torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()
     ).eval()
-    request = Request((model,), f"npz:{tmp_path / 'large.npz'}", "quick", n_images=20, store=tmp_path / "store")
+    request = Request(
+        (model,), f"npz:{tmp_path / 'large.npz'}", "quick", n_images=20, device="cpu", store=tmp_path / "store"
+    )
     with open_run(request, print) as run:
         (subject,) = run.models
         sizes = [blocked.sizes for blocked in (subject.original, subject.exact, subject.gradients)]

@@ -123,3 +123,15 @@ def test_every_figure_can_be_drawn() -> None:
     assert list(drawn) == ["fig1", "fig2", "fig2-betas", "fig3", "fig4", "bits"]
     lines = {line.get_label() for axis in drawn["fig2"].axes for line in axis.lines}
     assert lines == set(STUDY.models) - set(numbers.LARGE)
+
+
+def test_wider_networks_have_a_table_of_their_own() -> None:
+    cards, known = study(robust=359, fragile=100)
+    assert "Does width bring" not in STUDY.page(cards, known, "m")
+    wide = [card(name, 200) for name in STUDY.unshipped[:2]]
+    page = STUDY.page([*cards, *wide], known, "m")
+    (row,) = (line for line in page.splitlines() if line.startswith("| tr_stochm3_c_x2 |"))
+    assert row.startswith("| tr_stochm3_c_x2 | 0.5 |")
+    assert row.count("50.0 [") == 4
+    header = next(line for line in page.splitlines() if line.startswith("| condition |"))
+    assert "_x2" not in header

@@ -17,6 +17,7 @@ from robench.engine.model import ModelUnderTest
 from robench.engine.recalibration import recalibrated, statistics
 from robench.engine.verdict import to_pixels
 from robench.measure.run import Run
+from robench.studies.merolla.numbers import WIDE
 from robench.studies.study import Facts
 
 IMAGES = 200
@@ -26,10 +27,12 @@ Floats = np.ndarray
 
 
 def facts(run: Run, folders: Mapping[str, Path]) -> Facts:
-    """For each network: its log, and of its inner layers the weights' histograms and what Sign does to them."""
+    """For each shipped network: its log, and of its inner layers the weights' histograms and what Sign does to them."""
     networks = {}
     for tested in run.requested:
         name = tested.card.name
+        if name in WIDE:
+            continue
         layers = inner_weights(tested)
         networks[name] = {
             "log": _log(folders[name]),

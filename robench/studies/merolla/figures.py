@@ -14,6 +14,7 @@ from robench.studies.merolla.numbers import (
     LARGE,
     SIGN,
     STOCHASTIC,
+    WIDE,
     condition,
     conditions,
     effective_bits,
@@ -48,7 +49,7 @@ def available(cards: Sequence[ResultCard]) -> list[str]:
 def figures(cards: Sequence[ResultCard], measured: Facts) -> Figures:
     """(name, figure) of each figure that can be drawn."""
     by_name, networks = named(cards), measured["networks"]
-    trained = [card for card in cards if card.model.name not in LARGE]
+    trained = [card for card in cards if card.model.name not in (*LARGE, *WIDE)]
     draw = {
         "fig1": lambda: _training_at_sign(networks),
         "fig2": lambda: _distortions(trained),

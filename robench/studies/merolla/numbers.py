@@ -9,6 +9,9 @@ COMMAND = "robench reproduce merolla"
 CONTROL, CLIPPED, SIGN, STOCHASTIC = "tr_none_nc", "tr_none_c", "tr_sign_c", "tr_stochm3_c"
 PROJECTED = (SIGN, "tr_round_c", "tr_power_c", STOCHASTIC)
 LARGE = ("alexnet_none_nc", "alexnet_none_c")
+WIDTHS = {2: ("tr_none_nc_x2", "tr_stochm3_c_x2"), 4: ("tr_none_nc_x4", "tr_stochm3_c_x4")}
+"""The control and the network trained with random factors, so many times as wide."""
+WIDE = tuple(name for names in WIDTHS.values() for name in names)
 MODELS = (CONTROL, CLIPPED, *PROJECTED, *LARGE)
 BITS, NOISE = 0.68, 0.8
 """Effective bits in the paper's abstract, and the noise, in units of a, at which a weight of +-a holds them."""

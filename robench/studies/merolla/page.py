@@ -20,6 +20,8 @@ from robench.studies.merolla.numbers import (
     PROJECTED,
     SIGN,
     STOCHASTIC,
+    WIDE,
+    WIDTHS,
     condition,
     conditions,
     effective_bits,
@@ -61,19 +63,22 @@ HEADINGS = {
     "fig3": "Fig 3: does clipping alone do it?",
     "fig4": "Fig 4: the network trained with random factors, under powers",
     "bits": "Effective bits per weight",
+    "width": "Does width bring the error towards 11%?",
 }
 
 
 def page(cards: Sequence[ResultCard], measured: Facts, stem: str) -> str:
     """The study's page; sections whose networks are missing are left out."""
-    data = cards[0].data
+    data, everything = cards[0].data, cards
+    cards = [card for card in cards if card.model.name not in WIDE]
     images = f"Images: the first {data.n} of {data.source}, fingerprint `{data.fingerprint[:12]}`.\n"
     parts = [INTRODUCTION, images, _deployed(cards), UNITS]
     for name in available(cards):
         parts += [f"## {HEADINGS[name]}\n", TEXTS[name], f"![{HEADINGS[name]}]({stem}-{name}.png)\n"]
         parts += [TABLES[name](cards, measured)] if name in TABLES else []
+    parts += _width(named(everything))
     parts += ["## Test error under every distortion, in percent\n", _errors(cards)]
-    parts += ["## Claims\n", CLAIMS, claims_table(_claims(named(cards)), COMMAND)]
+    parts += ["## Claims\n", CLAIMS, claims_table(_claims(named(everything)), COMMAND)]
     return "\n".join(parts)
 
 
@@ -102,6 +107,12 @@ Two AlexNet-like networks, neither trained at a projection, one with clipped wei
 after each epoch, under Te-None, Te-Round and Te-Sign, with the batch-norm statistics of training.
 """,
     "fig4": "Test error of the network trained with random factors in [1/3, 3] against the control's.\n",
+    "width": """\
+The control and the network trained with random factors again, twice and four times as wide, from the same recipes; a
+width of 1 has the paper's number of channels. Errors in percent. Their weights are too large to be shipped: `robench
+train cifar10/tr_stochm3_c_x2 --out runs/cifar10/tr_stochm3_c_x2` trains one, and the command above measures what it
+finds there.
+""",
     "bits": f"""\
 A weight that is stored with gaussian noise of s times the largest magnitude a holds 1/2 log2(1 + P/s^2) bits (Shannon's
 capacity), with P the mean of (W/a)^2. At P = 1, a weight that is always +-a, s = {NOISE} gives
@@ -149,6 +160,31 @@ def _bits(cards: Sequence[ResultCard], measured: Facts) -> str:
     header = ["network", "bits at P = 1", "its own P", "bits at that"]
     errors = (f"error, %, at {NOISE} {unit}, {how}" for unit in READINGS.values() for how in ("kept", "recalibrated"))
     return table([*header, *errors], body)
+
+
+def _width(cards: Mapping[str, ResultCard]) -> Iterator[str]:
+    """What width does to the error at 0.68 effective bits, where the wider networks have been trained."""
+    names = [(1, CONTROL), (1, STOCHASTIC), *((factor, name) for factor, pair in WIDTHS.items() for name in pair)]
+    rows = [(factor, cards[name]) for factor, name in names if name in cards]
+    if not any(card.model.name in WIDE for _, card in rows):
+        return
+    body = [
+        [card.model.name, f"{factor / 4:g}", f"{card.model.weights / 1e6:.1f}", *map(percent, _at_few_bits(card))]
+        for factor, card in rows
+    ]
+    header = ["network", "width", "million weights", "clean"]
+    header += [f"at {NOISE} {unit}, {how}" for unit in READINGS.values() for how in ("kept", "recalibrated")]
+    yield f"## {HEADINGS['width']}\n"
+    yield TEXTS["width"]
+    yield table(header, body)
+
+
+def _at_few_bits(card: ResultCard) -> Iterator[Estimate | str]:
+    """Its clean error, and those at 0.68 effective bits in both readings."""
+    yield error(card, condition(card, "clean"))
+    for reading in READINGS:
+        for again in (False, True):
+            yield error(card, condition(card, reading, NOISE, recalibrated=again))
 
 
 READINGS = {"gaussian_max": "a", "gaussian": "RMS"}
