@@ -6,7 +6,7 @@ from robench.core.types import ResultCard
 from robench.results.summary import Group, groups
 
 COMMAND = "robench reproduce poster"
-MODELS = ("fp_resnet20", "twn_resnet20", "ttq_resnet20", "bwn_resnet20")
+MODELS = ("fp_resnet20", "twn_per_layer_resnet20", "twn_resnet20", "ttq_resnet20", "bwn_resnet20")
 PUBLISHED = {
     "clean": ("91.75", "99.76", "91.71", "99.75"),
     "gaussian": ("19.09", "72.54", "19.93", "72.52"),
