@@ -14,6 +14,7 @@ MODELS = {
     "w8a8_resnet20": "INT8 weights and activations",
     "int4_resnet20": "INT4 weights",
     "ttq_resnet20": "ternary (TTQ)",
+    "twn_per_layer_resnet20": "ternary (TWN, one scale a layer)",
     "twn_resnet20": "ternary (TWN, one scale a filter)",
     "bwn_resnet20": "binary (BWN)",
     "bc_resnet20": "binary (BinaryConnect)",
