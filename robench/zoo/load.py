@@ -92,16 +92,17 @@ def twin_name(card: ModelCard, quantizer: str = "") -> str:
     Args:
         card: of a model.
         quantizer: "" for the twin in full precision that the card names; else, for a low-bit model, the network of the
-            zoo that this quantizer has made of that one.
+            zoo that this quantizer has made of that one, without training against bit errors.
     """
     if not quantizer:
         return card.twin
-    if card.bits == 32 or card.quantizer == quantizer or not card.twin:
+    if card.bits == 32 or not card.twin:
         return ""
     for name in names().get(card.dataset, []):
         other = read_card(root() / card.dataset / name)
-        if (other.quantizer, other.twin, other.architecture) == (quantizer, card.twin, card.architecture):
-            return name
+        same = (other.quantizer, other.twin, other.architecture) == (quantizer, card.twin, card.architecture)
+        if same and not other.training.get("bit_errors"):
+            return "" if name == card.name else name
     return ""
 
 

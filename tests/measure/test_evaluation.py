@@ -276,8 +276,9 @@ def test_a_setting_that_there_is_not_is_refused() -> None:
 
 def test_a_suite_may_compare_with_the_network_that_a_quantizer_has_made() -> None:
     """Bits err: float32 would be an easy rival."""
-    models = ("digits/twn_resnet20", "digits/int8_resnet20", "digits/fp_resnet20", "digits/tr_sign_c")
+    names = ("twn_resnet20", "int8_resnet20", "fp_resnet20", "be_int8_resnet20", "tr_sign_c")
+    models = tuple(f"digits/{name}" for name in names)
     request = Request(models, "digits", "robench-memory", n_images=8, conditions="clean")
     with open_run(request) as run:
         twins = {model.card.name: twin.card.name for model, twin in run.twins.items()}
-    assert twins == {"twn_resnet20": "int8_resnet20"}
+    assert twins == {"twn_resnet20": "int8_resnet20", "be_int8_resnet20": "int8_resnet20"}
