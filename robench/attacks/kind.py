@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
+
 from robench.attacks.comparisons import doubts
 from robench.core.errors import RobenchError
 from robench.core.kinds import Axis, Kind, Progress, register
@@ -36,6 +38,9 @@ class AttackKind(Kind):
         from robench.attacks.measure import search
 
         condition = task.condition
+        if condition.fact("gradient") and task.model.no_gradient and task.model.source is None:
+            nothing = np.zeros(0, bool)
+            return Measurement(condition, task.draw, nothing, nothing, (f"n/a: {task.model.no_gradient}",))
         found = search(task, progress)
         level = condition.grid.index(condition.level) if condition.level in condition.grid else 0
         outcomes = found.top1[level], found.top5[level]

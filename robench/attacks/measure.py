@@ -26,14 +26,17 @@ def search(task: Task, progress: Progress) -> SearchResult:
 
 def _predictable(task: Task) -> bool:
     def run() -> bool:
-        return sanity.predictable(without_rounding(task.model.gradients), *first_images(task))
+        return not task.model.no_gradient and sanity.predictable(without_rounding(task.model.gradients), *first_images(task))
 
     return task.model.remembered((task.data, "predictable"), run)
 
 
 def _gradient_flags(task: Task) -> tuple[str, ...]:
+    if task.model.no_gradient and task.model.source is not None:
+        return (f"transferred: {task.model.no_gradient}; images were made on its twin {task.model.source.card.name}",)
+
     def run() -> tuple[str, ...]:
-        flags = sanity.of_gradients(task.model.exact, *first_images(task))
+        flags = sanity.of_gradients(without_rounding(task.model.gradients), *first_images(task))
         return flags + sanity.of_surrogates(task.model.gradients, _predictable(task))
 
     return task.model.remembered((task.data, "gradient flags"), run)

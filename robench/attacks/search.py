@@ -12,6 +12,7 @@ it for a few steps. So a search finds no less than the attack alone. Where a per
 it is rounded to 8 bits, larger epsilons are tried in the same way.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -20,12 +21,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from robench.attacks import Traits
 from robench.attacks.apply import check, perturb, resume
 from robench.attacks.losses import misclassification_margin
 from robench.attacks.toolbox import loss_and_gradient, per_image
 from robench.core.errors import RobenchError
 from robench.core.types import Bits, Condition, Floats
 from robench.data.base import Dataset
+from robench.engine.blocked import Blocked
 from robench.engine.model import ModelUnderTest
 from robench.engine.verdict import judge, to_pixels
 
@@ -56,6 +59,18 @@ class SearchResult:
     rounded: Bits
     distance: Floats
     flags: tuple[str, ...]
+
+
+def _attacked(model: ModelUnderTest, traits: Traits) -> Blocked:
+    """What an attack is given of a model: where that passes no gradient, its twin, of which it takes all steps."""
+    if not traits.gradient:
+        return model.original if traits.bare else model.exact
+    source = model.source if model.no_gradient else None
+    if traits.bare or source is None:
+        return (source or model).original if traits.bare else model.gradients
+    relentless = Blocked(source.gradients.model, source.gradients.sizes, source.gradients.workers)
+    relentless.slack = math.inf  # fooling the twin is not the aim, and no reason to stop
+    return relentless
 
 
 class Attempt(NamedTuple):
@@ -103,6 +118,7 @@ class Search:
         self.grid = condition.grid or (condition.level,)
         self.condition = replace(condition, level=self.grid[0])
         self.attack = check(self.condition)
+        self.attacked = _attacked(model, self.attack.traits)
         levels, images = len(self.grid), len(clean)
         self.low = np.full(images, -1)  # largest level at which the model is known to be robust
         self.high = np.where(clean, levels, 0)  # smallest level known to fool it
@@ -137,8 +153,8 @@ class Search:
             part = slice(start, start + self.batch_size)
             x, y = self._batch(part)
             try:
-                point = loss_and_gradient(self.model.gradients, x, y, misclassification_margin)
-            except RobenchError:  # no gradient: a black-box attack searches from the smallest epsilon on
+                point = loss_and_gradient(self.attacked, x, y, misclassification_margin)
+            except (RobenchError, RuntimeError):  # no gradient: a black-box attack searches from the smallest epsilon
                 return guess
             slope = point.gradient.flatten(1).abs().sum(1).clamp(min=1e-12)
             needed = BEND * (-point.loss / slope).cpu().numpy()
@@ -158,13 +174,12 @@ class Search:
     def _strike(self, images: Indices, levels: Indices) -> tuple[Attempt, Bits]:
         """Attack some images, each at its level of the grid; gives what came out, and which images are robust."""
         x, y = self._batch(images)
-        attacked = self.model.original if self.attack.traits.bare else self.model.gradients
         epsilons = self._epsilons(levels, x)
 
         def kept(within: torch.Tensor) -> None:
             self.thrown_out[images[~within.cpu().numpy()]] = True
 
-        result = perturb(attacked, x, y, self.condition, self.seed, self.draw, images, epsilons, kept)
+        result = perturb(self.attacked, x, y, self.condition, self.seed, self.draw, images, epsilons, kept)
         self.changed |= bool((result != x).any())
         attempt = Attempt(images, levels, x, y, result)
         robust = self._judge(attempt)
@@ -205,7 +220,7 @@ class Search:
         images, levels, x, y, start = attempt.of(self._is_open(attempt.images, attempt.levels))
         if self.attack.resume is not None and len(images):
             epsilons = self._epsilons(levels, x)
-            result = resume(self.model.gradients, start, x, y, self.condition, epsilons)
+            result = resume(self.attacked, start, x, y, self.condition, epsilons)
             self._judge(Attempt(images, levels, x, y, result))
 
     def _scaled(self, attempt: Attempt, way: int) -> Attempt:

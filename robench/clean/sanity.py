@@ -3,6 +3,7 @@
 import torch
 
 from robench.engine.blocked import Blocked
+from robench.engine.task import Task, batches
 from robench.engine.verdict import near_chance
 
 COMPARED = 32
@@ -30,3 +31,21 @@ def of_predictions(model: Blocked, x: torch.Tensor) -> tuple[str, ...]:
     if (first - parts).abs().max() > scale:
         return ("batch-dependent: logits of an image change with the images beside it",)
     return ()
+
+
+def disagreement(task: Task) -> tuple[tuple[str, int], ...]:
+    """On how many images torch and the runtime that a model ships with guess otherwise; () where there is no runtime."""
+    model = task.model
+    if model.rival is None:
+        return ()
+    count = 0
+    with torch.inference_mode():
+        for _, x, _ in batches(task, task.data.images):
+            count += int((model.exact(x).argmax(1) != model.rival(x).argmax(1)).sum())
+    return (("runtime_differs", count),)
+
+
+def of_disagreement(numbers: tuple[tuple[str, int], ...], total: int) -> tuple[str, ...]:
+    """Say so where torch and the runtime do not guess the same throughout."""
+    count = dict(numbers).get("runtime_differs", 0)
+    return (f"torch and the model's own runtime guess otherwise on {count} of {total} images",) if count else ()

@@ -45,6 +45,9 @@ def evaluate(
     all_steps: Annotated[
         bool, typer.Option("--all-steps", help="Disable early stopping: attacks always run all of their steps.")
     ] = False,
+    verdicts: Annotated[
+        str, typer.Option(help="Who judges each image: torch, or runtime (onnxruntime itself, of an onnx:FILE).")
+    ] = "torch",
     out: Annotated[Path, typer.Option(help="Folder for the result cards.")] = Path("runs"),
     store: Annotated[Path, typer.Option(help="SQLite file of measurements; a stopped run goes on from it.")] = Path(
         "runs/measurements.sqlite"
@@ -75,6 +78,7 @@ def evaluate(
         device=device,
         gradients=gradients,
         early_stopping=not all_steps,
+        verdicts=verdicts,
         store=store,
         trust=trust,
     )

@@ -21,7 +21,10 @@ def distorted_model(task: Task) -> Iterator[str]:
     model = tested.original.model
     scope, acts_on = str(condition.fact("scope")), str(condition.fact("acts_on"))
     draw = (condition.name, condition.level, task.seed, task.draw)
-    before = _statistics(task) if task.calibration is not None else None
+    before = _statistics(task) if task.calibration is not None and not tested.sealed else None
+    if tested.sealed:
+        yield tested.sealed
+        return
     with ExitStack() as stack:
         stack.callback(tested.refresh)  # last of all, when weights and statistics are what they were
         applies = stack.enter_context(distorted(model, *draw, stored=tested.stored, scope=scope, acts_on=acts_on))

@@ -6,6 +6,8 @@ import torch
 from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_conv_bn_weights
 
+from robench.engine.tracing import trace
+
 Fold = tuple[nn.Conv2d, nn.BatchNorm2d, nn.Conv2d]
 
 
@@ -56,7 +58,7 @@ class Folded(nn.Module):
 def fold_batch_norm(model: nn.Module) -> Folded | None:
     """``model`` (in eval mode) with folded batch norms; None where its forward pass depends on the data."""
     try:
-        traced = fx.symbolic_trace(model)
+        traced = trace(model)
     except Exception:  # noqa: BLE001 (tracing runs the user's forward pass, which may fail in any way)
         return None
     modules = dict(traced.named_modules())

@@ -1,16 +1,17 @@
 """A model as it comes from the zoo, from a file or from the user."""
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from torch import nn
 
-from robench.core.errors import RobenchError
 from robench.core.types import ModelCard
-from robench.engine.layers import count_weights, weights
+from robench.engine.foreign import Borrowed, in_eval_mode, own_copy
+from robench.engine.layers import weights
 from robench.quantizers.files import ActivationCode
 from robench.quantizers.stored import StoredWeight, stored_float
+
+NO_WEIGHTS = "no weights of convolutions or linear layers are seen in this model"
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,12 +23,20 @@ class LoadedModel:
         module: float32 pixels in [0, 1], [N, C, H, W] -> logits; in eval mode, and nobody else's.
         stored: how each of its weights is stored, by state-dict name.
         activations: how the inputs of its layers are quantized, by layer name; empty where they are not.
+        runtime: the same network as it ships, computed by another runtime; None where there is no such thing.
+        sealed: why distortions and faults cannot reach its weights; "" where they can.
+        no_gradient: why it passes no gradient, where that is known beforehand.
+        digest: of the file that it was read from, where its parameters may not tell all of it.
     """
 
     card: ModelCard
     module: nn.Module
     stored: Mapping[str, StoredWeight] = field(default_factory=dict)
     activations: Mapping[str, ActivationCode] = field(default_factory=dict)
+    runtime: nn.Module | None = None
+    sealed: str = ""
+    no_gradient: str = ""
+    digest: str = ""
 
 
 def stored_weights(module: nn.Module, coded: Mapping[str, StoredWeight]) -> dict[str, StoredWeight]:
@@ -35,21 +44,25 @@ def stored_weights(module: nn.Module, coded: Mapping[str, StoredWeight]) -> dict
     return {name: coded.get(name) or stored_float(weight) for name, weight in weights(module).items()}
 
 
-def from_module(module: nn.Module, name: str) -> LoadedModel:
-    """A copy of a module that comes without a card; the module itself stays as it is, in its mode.
+def from_module(module: nn.Module, name: str, *, own: bool = False) -> LoadedModel:
+    """A module that comes without a card.
 
-    Raises:
-        RobenchError: it cannot be copied.
+    Args:
+        module: float32 pixels in [0, 1] -> logits. It stays as it is, in its mode: a copy is measured, or, where it
+            cannot be copied, the module itself with nothing of it changed.
+        name: of the model.
+        own: nobody else has the module, so that it needs no copy.
     """
+    network = getattr(module, "network", module)
+    architecture = type(network if isinstance(network, nn.Module) else module).__name__
+    module = in_eval_mode(module if own else own_copy(module))
     try:
-        own = copy.deepcopy(module)
-    except (RuntimeError, TypeError, NotImplementedError) as error:
-        raise RobenchError(
-            f"{name} cannot be copied ({error}); give robench a model that holds no computed tensors, or a factory."
-        ) from error
-    stored = stored_weights(own, {})
-    tensors = list(own.parameters())
-    network = getattr(own, "network", own)
-    card = ModelCard(name=name, architecture=type(network if isinstance(network, nn.Module) else own).__name__)
-    size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-    return LoadedModel(card.with_size(count_weights(own), size), own.float().eval(), stored)
+        stored = stored_weights(module, {})
+        sealed = "" if stored else NO_WEIGHTS
+    except Exception:  # noqa: BLE001 (tensors of a library's own class may refuse anything)
+        stored, sealed = {}, "its weights are of a class of their own, and cannot be replaced"
+    if isinstance(module, Borrowed):
+        sealed = "this model cannot be copied, and robench leaves its weights alone"
+    size = sum(tensor.numel() * tensor.element_size() for tensor in module.parameters())
+    card = ModelCard(name, architecture=architecture).with_size(sum(w.values.numel() for w in stored.values()), size)
+    return LoadedModel(card, module, stored, sealed=sealed)

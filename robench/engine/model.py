@@ -24,6 +24,11 @@ class ModelUnderTest:
         gradients: the same again, perhaps in bfloat16; attacks take their gradients from it.
         early_stopping: attacks leave images alone that they are not going to fool.
         stored: how its weights are stored, by state-dict name of ``original.model``.
+        sealed: why distortions and faults cannot reach its weights; "" where they can.
+        no_gradient: why attacks get no gradient from it; "" where they do.
+        rival: the same network computed by the other of torch and the runtime that it ships with, to which verdicts
+            are held; None where there is only torch.
+        source: the twin on which gradient attacks make their images where this model passes no gradient.
         fingerprint: of its parameters, code, answers and precision; decides whether a stored measurement is its own.
         memory: what several measurements share, such as which images are right without an attack.
     """
@@ -35,6 +40,10 @@ class ModelUnderTest:
     early_stopping: bool
     stored: Mapping[str, StoredWeight]
     fingerprint: str
+    sealed: str = ""
+    no_gradient: str = ""
+    rival: Blocked | None = None
+    source: "ModelUnderTest | None" = None
     memory: dict[Hashable, Any] = field(default_factory=dict, repr=False)
 
     def remembered(self, key: Hashable, compute: Callable[[], T]) -> T:
@@ -42,6 +51,11 @@ class ModelUnderTest:
         if key not in self.memory:
             self.memory[key] = compute()
         return self.memory[key]
+
+    def identity(self, *, gradients: bool) -> str:
+        """What decides its outcomes: its fingerprint, and where gradients are the twin's, that of the twin."""
+        lent = gradients and self.no_gradient and self.source
+        return f"{self.fingerprint}:from:{self.source.fingerprint}" if lent and self.source else self.fingerprint
 
     @contextmanager
     def stopping_early(self, early: bool) -> Iterator[None]:

@@ -10,6 +10,7 @@ from robench.core.files import short
 from robench.data.base import Dataset
 from robench.engine.blocked import Blocked, settled
 from robench.engine.folding import Folded, agrees, fold_batch_norm
+from robench.engine.foreign import gradient_obstacle, prepared
 from robench.engine.identity import fingerprint
 from robench.engine.loaded import LoadedModel
 from robench.engine.model import ModelUnderTest
@@ -44,6 +45,7 @@ def prepare(
     gradients: str = "float32",
     *,
     early_stopping: bool = True,
+    verdicts: str = "torch",
 ) -> ModelUnderTest:
     """Put a model on its device and try it on the first images.
 
@@ -53,22 +55,55 @@ def prepare(
         device: where it computes.
         gradients: precision of the gradients that attacks take: auto, bfloat16 or float32.
         early_stopping: attacks leave images alone that they are not going to fool.
+        verdicts: whose they are: torch, or ``runtime``, that which the model ships with.
 
     Raises:
         RobenchError: it does not take these images, its output is no [N, classes] of finite logits, or there is no such
-            precision.
+            precision, or no runtime for the verdicts.
     """
     precision = choose_precision(gradients, device)
     sizes = LARGE_BLOCKS[device.type] if is_large(data) else None
-    model = Blocked(loaded.module.to(device).float().requires_grad_(False), sizes)
+    model = Blocked(prepared(loaded.module, device), sizes)
     x = to_pixels(data.images[:PROBE], device)
     logits = _tried(model, x, loaded.card.name, len(data.classes))
-    identity = fingerprint(loaded.module, logits)
+    runtime = Blocked(loaded.runtime, sizes) if loaded.runtime is not None else None
+    shipped = [_tried(runtime, x, loaded.card.name, len(data.classes))] if runtime is not None else []
+    identity = fingerprint(loaded.module, loaded.digest, logits, *shipped)
     card = loaded.card if loaded.card.test else replace(loaded.card, sha256=identity)
     settings = f":{precision}" + ("" if early_stopping else ":all-steps")
     exact = _folded(model, x, sizes or BLOCKS)
     fast = _with_gradients(exact, x, precision)
-    return ModelUnderTest(card, model, exact, fast, early_stopping, loaded.stored, identity + settings)
+    obstacle = loaded.no_gradient or gradient_obstacle(Blocked(fast.model, fast.sizes[:1]), x[:1])
+    tested = ModelUnderTest(
+        card, model, exact, fast, early_stopping, loaded.stored, identity + settings, loaded.sealed, obstacle, runtime
+    )
+    return _judged_by_runtime(tested, x) if verdicts == "runtime" else tested
+
+
+def _judged_by_runtime(tested: ModelUnderTest, x: torch.Tensor) -> ModelUnderTest:
+    """The model with verdicts of the runtime that it ships with; torch's copy gives the gradients.
+
+    Attacks on the copy do not stop at an image that fools it by less than the two differ on images ``x``.
+    """
+    runtime, copy = tested.rival, tested.exact
+    if runtime is None:
+        raise RobenchError(
+            f"--verdicts runtime is for models that ship with a runtime of their own (onnx:FILE); {tested.card.name} "
+            "has none."
+        )
+    with torch.inference_mode():
+        shipped, own = runtime(x), copy(x)
+    off = ((shipped - own).abs().amax(1) / own.abs().amax(1).clamp(min=1e-12)).max()
+    gradients = Blocked(tested.gradients.model, tested.gradients.sizes, tested.gradients.workers)
+    gradients.slack = max(gradients.slack, float(off))
+    return replace(
+        tested,
+        exact=runtime,
+        rival=copy,
+        gradients=gradients,
+        fingerprint=f"{tested.fingerprint}:runtime",
+        sealed="the verdict is that of the model's own runtime, whose weights are out of reach",
+    )
 
 
 def _tried(model: Blocked, x: torch.Tensor, name: str, classes: int) -> torch.Tensor:
@@ -110,7 +145,7 @@ def _in_bfloat16(exact: Blocked, x: torch.Tensor) -> Blocked:
     try:
         with torch.inference_mode():
             same = (fast(x).argmax(1) == exact(x).argmax(1)).float().mean()
-    except (RuntimeError, ValueError, TypeError):
+    except Exception:  # noqa: BLE001 (foreign code, on a type that it may not know)
         return exact
     return settled(fast, x) if same >= AGREEMENT else exact
 

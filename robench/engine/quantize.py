@@ -35,6 +35,8 @@ def quantized(loaded: LoadedModel, quantizer: str, training: Dataset | None = No
         RobenchError: no such quantizer, one that stores floats, or a model without weights for it.
     """
     rule = QUANTIZERS[quantizer]
+    if loaded.sealed:
+        raise RobenchError(f"--quantize cannot quantize {loaded.card.name}: {loaded.sealed}.")
     module = copy.deepcopy(loaded.module)
     chosen = inner_weights(module) if rule.layers == "inner" else weights(module)
     codes = {name: rule(weight.detach()).store(weight.detach().float()) for name, weight in chosen.items()}

@@ -32,6 +32,8 @@ def measured(task: Task, progress: Progress) -> Measurement:
     Raises:
         DoesNotApplyError: the fault means nothing for this model.
     """
+    if task.model.sealed:
+        raise DoesNotApplyError(task.model.sealed)
     if task.condition.fact("acts_on") == "search":
         return _searched(task, progress)
     tested = task.model

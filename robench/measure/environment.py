@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from robench.engine.model import ModelUnderTest
+from robench.engine.precision import BFloat16
 
 
 def provenance(model: ModelUnderTest) -> dict[str, str]:
@@ -22,8 +23,8 @@ def provenance(model: ModelUnderTest) -> dict[str, str]:
         "python": platform.python_version(),
         "machine": f"{platform.machine()}, {os.cpu_count()} CPUs",
         "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
-        "verdicts": "float32, TF32 off",
-        "gradients": "bfloat16" if model.gradients.slack else "float32",
+        "verdicts": str(getattr(model.exact.model, "runtime", "float32, TF32 off")),
+        "gradients": "bfloat16" if isinstance(model.gradients.model, BFloat16) else "float32",
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from torch import nn
@@ -28,6 +28,7 @@ from robench.measure.store import Store
 from robench.quantizers import QUANTIZERS
 
 Model = str | nn.Module | LoadedModel
+VERDICTS = ("torch", "runtime")
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Request:
         device: auto, cpu or cuda.
         gradients: precision of attack gradients: auto, bfloat16 or float32; verdicts are always in float32.
         early_stopping: attacks leave images alone that they are not going to fool.
+        verdicts: torch, or runtime: that which a model ships with (onnxruntime for ``onnx:FILE``) judges each image.
         store: an SQLite file that keeps measurements; without it nothing is kept.
         trust: run code that the cards of model folders name.
     """
@@ -68,6 +70,7 @@ class Request:
     device: str = "auto"
     gradients: str = "auto"
     early_stopping: bool = True
+    verdicts: str = "torch"
     store: Path | None = None
     trust: bool = False
 
@@ -164,17 +167,50 @@ def open_run(request: Request, notify: Callable[[str], None] = lambda notice: No
     everyone = dict.fromkeys([*loaded, *pairs.values()])
     device = choose_device(request.device)
     with reproducibly():
-        models = {
-            model: prepare(model, data, device, request.gradients, early_stopping=request.early_stopping)
+        alone = {
+            model: prepare(
+                model,
+                data,
+                device,
+                request.gradients,
+                early_stopping=request.early_stopping,
+                verdicts=_verdicts(request, model, requested=model in loaded),
+            )
             for model in everyone
         }
+        models = {model: _with_source(alone[model], alone.get(pairs.get(model))) for model in everyone}
+        twins = {models[model]: models[twin] for model, twin in pairs.items()}
+        for tested in models.values():
+            if tested.no_gradient:
+                notify(_without_gradients(tested))
         work = plan(models.values(), data, suite, request.batch_size, calibration)
         store = Store(request.store)
         try:
-            twins = {models[model]: models[twin] for model, twin in pairs.items()}
             yield Run(tuple(models[model] for model in loaded), twins, data, suite, work, store, calibration)
         finally:
             store.close()
+
+
+def _verdicts(request: Request, model: LoadedModel, *, requested: bool) -> str:
+    """Whose the verdicts on a model are; a twin without a runtime is judged by torch."""
+    if request.verdicts not in VERDICTS:
+        raise RobenchError(f"verdicts are {' or '.join(VERDICTS)}, not {short(repr(request.verdicts), 60)}.")
+    return request.verdicts if requested or model.runtime is not None else "torch"
+
+
+def _with_source(tested: ModelUnderTest, twin: ModelUnderTest | None) -> ModelUnderTest:
+    """A model that passes no gradient, with the twin that lends it its own; others as they are."""
+    lends = tested.no_gradient and twin is not None and not twin.no_gradient
+    return replace(tested, source=twin) if lends else tested
+
+
+def _without_gradients(tested: ModelUnderTest) -> str:
+    what = (
+        f"their images are made on its twin, {tested.source.card.name}"
+        if tested.source
+        else "they are n/a; name a twin of the same classes (--twin), and their images are made on that"
+    )
+    return f"{tested.card.name}: no gradient attacks of its own, for {tested.no_gradient}; {what}."
 
 
 def _check_numbers(request: Request) -> None:

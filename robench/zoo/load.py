@@ -234,7 +234,7 @@ def load(
             module = load_timm(spec.removeprefix("timm:"), num_classes, checkpoint)
         else:
             module = load_factory(spec, checkpoint)
-        return from_module(module, spec)
+        return from_module(module, spec, own=True)
     if checkpoint is not None:
         raise RobenchError(f"--checkpoint goes with timm:NAME or a factory; {spec} brings its own weights.")
     if exists(Path(spec) / "card.toml"):

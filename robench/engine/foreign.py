@@ -1,0 +1,104 @@
+"""Modules that do not behave as torch's own do: what cannot be copied, moved or switched is used as it is."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from robench.engine.tracing import Opaque
+
+Change = Callable[[nn.Module], Any]
+
+
+class Unswitched(nn.Module):
+    """A module that knows no training and eval mode, such as an exported program; it stays as it was made."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+        self.training = False
+
+    def train(self, mode: bool = True) -> "Unswitched":
+        """Nothing to switch."""
+        return self
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The module's own."""
+        logits: torch.Tensor = self.module(x)
+        return logits
+
+
+class Borrowed(Opaque):
+    """Somebody else's module that cannot be copied: in eval mode for as long as it computes, and else left alone.
+
+    Its parameters are not this module's, so that nothing moves, converts or distorts them.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self._theirs = [module]  # in a list, or it would be registered
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The module's own, in eval mode."""
+        (module,) = self._theirs
+        modes = [(part, part.training) for part in module.modules()]
+        try:
+            module.eval()
+            logits: torch.Tensor = module(x)
+        finally:
+            for part, training in modes:
+                part.training = training
+        return logits
+
+
+def own_copy(module: nn.Module) -> nn.Module:
+    """A copy of a module; a :class:`Borrowed` form of it where it cannot be copied."""
+    try:
+        return copy.deepcopy(module)
+    except Exception:  # noqa: BLE001 (copying runs code of the user's, or of another library)
+        return Borrowed(module)
+
+
+def in_eval_mode(module: nn.Module) -> nn.Module:
+    """The module in eval mode; :class:`Unswitched` where it has none."""
+    try:
+        return module.eval()
+    except Exception:  # noqa: BLE001 (a foreign module's own methods)
+        return Unswitched(module)
+
+
+def prepared(module: nn.Module, device: torch.device) -> nn.Module:
+    """The module on a device, in float32 and with frozen parameters, each as far as it lets itself be changed."""
+    changes: tuple[Change, ...] = (
+        lambda m: m.to(device),
+        lambda m: m.float(),
+        lambda m: m.requires_grad_(False),
+    )
+    for change in changes:
+        try:
+            change(module)
+        except Exception:  # noqa: BLE001, S112 (a foreign module's own methods)
+            continue
+    return module
+
+
+def gradient_obstacle(model: nn.Module, x: torch.Tensor) -> str:
+    """Why a model passes no gradient to its input; "" where it does.
+
+    Args:
+        model: pixels in [0, 1] -> logits.
+        x: a few images.
+    """
+    try:
+        with torch.enable_grad():
+            x = x.detach().clone().requires_grad_()
+            logits = model(x)
+            if not logits.requires_grad:
+                return "the model passes no gradient to its input"
+            (gradient,) = torch.autograd.grad(logits.sum(), x, allow_unused=True)
+    except Exception as error:  # noqa: BLE001 (what a foreign runtime raises when it is asked for gradients)
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        return f"the model passes no gradient to its input ({reason.rstrip('.')})"
+    return "" if gradient is not None else "the model passes no gradient to its input"
