@@ -13,6 +13,7 @@ LAYERS = [
     {"data"},
     {"architectures", "quantizers", "suites"},
     {"engine"},
+    {"formats"},
     {path.parent.name for path in PACKAGE.glob("*/kind.py")},
     {"zoo", "results"},
     {"training", "measure"},

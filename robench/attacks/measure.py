@@ -26,7 +26,9 @@ def search(task: Task, progress: Progress) -> SearchResult:
 
 def _predictable(task: Task) -> bool:
     def run() -> bool:
-        return not task.model.no_gradient and sanity.predictable(without_rounding(task.model.gradients), *first_images(task))
+        return not task.model.no_gradient and sanity.predictable(
+            without_rounding(task.model.gradients), *first_images(task)
+        )
 
     return task.model.remembered((task.data, "predictable"), run)
 
@@ -36,7 +38,7 @@ def _gradient_flags(task: Task) -> tuple[str, ...]:
         return (f"transferred: {task.model.no_gradient}; images were made on its twin {task.model.source.card.name}",)
 
     def run() -> tuple[str, ...]:
-        flags = sanity.of_gradients(without_rounding(task.model.gradients), *first_images(task))
+        flags = sanity.of_gradients(task.model.in_torch, *first_images(task))
         return flags + sanity.of_surrogates(task.model.gradients, _predictable(task))
 
     return task.model.remembered((task.data, "gradient flags"), run)

@@ -34,7 +34,7 @@ def of_predictions(model: Blocked, x: torch.Tensor) -> tuple[str, ...]:
 
 
 def disagreement(task: Task) -> tuple[tuple[str, int], ...]:
-    """On how many images torch and the runtime that a model ships with guess otherwise; () where there is no runtime."""
+    """On how many images torch and the runtime that a model ships with guess otherwise; () without such a runtime."""
     model = task.model
     if model.rival is None:
         return ()

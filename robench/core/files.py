@@ -1,5 +1,6 @@
 """Files that are read under a bound, and written whole or not at all."""
 
+import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -134,3 +135,12 @@ def check_data_file(path: Path, what: str) -> None:
         raise RobenchError(f"{path} is a pointer of Git LFS, not the {what} itself; fetch it: git lfs pull")
     if not start:
         raise RobenchError(f"the {what} {path} is empty; fetch it again.")
+
+
+def file_digest(path: Path) -> str:
+    """sha256 of a file that is there, in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while part := file.read(2**20):
+            digest.update(part)
+    return digest.hexdigest()

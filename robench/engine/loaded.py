@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import torch
 from torch import nn
 
 from robench.core.types import ModelCard
@@ -11,7 +12,10 @@ from robench.engine.layers import weights
 from robench.quantizers.files import ActivationCode
 from robench.quantizers.stored import StoredWeight, stored_float
 
+PLAIN = (torch.Tensor, nn.Parameter)
 NO_WEIGHTS = "no weights of convolutions or linear layers are seen in this model"
+OWN_CLASS = "its weights are tensors of a class of their own, which cannot be replaced"
+NO_COPY = "this model cannot be copied, and robench leaves its weights alone"
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,13 +60,11 @@ def from_module(module: nn.Module, name: str, *, own: bool = False) -> LoadedMod
     network = getattr(module, "network", module)
     architecture = type(network if isinstance(network, nn.Module) else module).__name__
     module = in_eval_mode(module if own else own_copy(module))
-    try:
-        stored = stored_weights(module, {})
-        sealed = "" if stored else NO_WEIGHTS
-    except Exception:  # noqa: BLE001 (tensors of a library's own class may refuse anything)
-        stored, sealed = {}, "its weights are of a class of their own, and cannot be replaced"
+    known = all(type(weight) in PLAIN for weight in weights(module).values())
+    stored = stored_weights(module, {}) if known else {}
+    sealed = "" if stored else NO_WEIGHTS if known else OWN_CLASS
     if isinstance(module, Borrowed):
-        sealed = "this model cannot be copied, and robench leaves its weights alone"
+        sealed = NO_COPY
     size = sum(tensor.numel() * tensor.element_size() for tensor in module.parameters())
     card = ModelCard(name, architecture=architecture).with_size(sum(w.values.numel() for w in stored.values()), size)
     return LoadedModel(card, module, stored, sealed=sealed)

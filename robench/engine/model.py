@@ -52,6 +52,11 @@ class ModelUnderTest:
             self.memory[key] = compute()
         return self.memory[key]
 
+    @property
+    def in_torch(self) -> Blocked:
+        """``exact``, or torch's copy of it where verdicts are those of another runtime."""
+        return self.rival if self.rival is not None and hasattr(self.exact.model, "runtime") else self.exact
+
     def identity(self, *, gradients: bool) -> str:
         """What decides its outcomes: its fingerprint, and where gradients are the twin's, that of the twin."""
         lent = gradients and self.no_gradient and self.source

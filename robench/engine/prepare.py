@@ -86,6 +86,8 @@ def _judged_by_runtime(tested: ModelUnderTest, x: torch.Tensor) -> ModelUnderTes
     Attacks on the copy do not stop at an image that fools it by less than the two differ on images ``x``.
     """
     runtime, copy = tested.rival, tested.exact
+    if hasattr(copy.model, "runtime"):  # it is computed there anyway
+        return tested
     if runtime is None:
         raise RobenchError(
             f"--verdicts runtime is for models that ship with a runtime of their own (onnx:FILE); {tested.card.name} "

@@ -41,6 +41,8 @@ def trace(model: nn.Module) -> fx.GraphModule:
     Raises:
         Exception: of any kind; the forward pass, which may be the user's own, cannot be traced.
     """
+    if isinstance(model, Opaque):
+        raise fx.proxy.TraceError("it is opaque")
     tracer = _Tracer()
     graph = tracer.trace(model)
     return fx.GraphModule(tracer.root, graph, type(model).__name__)

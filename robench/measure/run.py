@@ -178,7 +178,9 @@ def open_run(request: Request, notify: Callable[[str], None] = lambda notice: No
             )
             for model in everyone
         }
-        models = {model: _with_source(alone[model], alone.get(pairs.get(model))) for model in everyone}
+        models = {
+            model: _with_source(alone[model], alone[pairs[model]] if model in pairs else None) for model in everyone
+        }
         twins = {models[model]: models[twin] for model, twin in pairs.items()}
         for tested in models.values():
             if tested.no_gradient:

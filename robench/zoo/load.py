@@ -1,6 +1,5 @@
 """A name -> a checked, deployed model. Weights load without running code."""
 
-import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from torch import nn
 
 from robench.architectures import ARCHITECTURES
 from robench.core.errors import RobenchError, foreign_code
-from robench.core.files import check_data_file, exists, short
+from robench.core.files import check_data_file, exists, file_digest, short
 from robench.core.gate import check_name, checked, read_toml
 from robench.core.registry import did_you_mean
 from robench.core.types import Count, Line, ModelCard
@@ -17,6 +16,7 @@ from robench.data import DATASETS
 from robench.engine.activations import quantize_inputs
 from robench.engine.classifier import Classifier
 from robench.engine.loaded import LoadedModel, from_module, stored_weights
+from robench.formats import is_file_format, load_file, meant
 from robench.quantizers import files
 from robench.zoo import hub
 from robench.zoo.external import check_fit, create_timm, load_factory, load_state, load_timm
@@ -113,7 +113,7 @@ def sha256(path: Path) -> str:
         RobenchError: the file is missing or cannot be read.
     """
     check_data_file(path, "weights file")
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return file_digest(path)
 
 
 def load_folder(folder: Path, *, trust: bool = False) -> LoadedModel:
@@ -204,9 +204,12 @@ def is_external(spec: str) -> bool:
 
 def unknown(spec: str, known: list[str]) -> RobenchError:
     """The error for a name that no model has."""
+    if meant(spec):
+        return RobenchError(f"no model is named {spec!r}; a file is named with its format: {meant(spec)}")
     return RobenchError(
         f"no model is named {spec!r}; {did_you_mean(spec, known)} "
-        "Your own: hf:OWNER/NAME, timm:NAME, package.module:factory or path/to/file.py:factory."
+        "Your own: hf:OWNER/NAME, timm:NAME, package.module:factory, path/to/file.py:factory, onnx:FILE, "
+        "torchscript:FILE or pt2:FILE."
     )
 
 
@@ -218,7 +221,8 @@ def load(
     Args:
         spec: a zoo model (``twn_resnet20``, ``digits/twn_resnet20``), a folder that ``robench train`` wrote,
             ``hf:OWNER/NAME[@REVISION]`` (such a folder on the Hugging Face Hub), ``timm:NAME``,
-            ``package.module:factory`` or ``path/to/file.py:factory``.
+            ``package.module:factory``, ``path/to/file.py:factory``, ``onnx:FILE``, ``torchscript:FILE`` or
+            ``pt2:FILE``.
         dataset: which of the zoo's models a bare name means.
         num_classes: of the data; a timm model is built for it.
         checkpoint: weights for a timm model or a factory's.
@@ -229,6 +233,10 @@ def load(
     """
     if spec.startswith(hub.PREFIX):
         return load_from_hub(spec)
+    if is_file_format(spec):
+        if checkpoint is not None:
+            raise RobenchError(f"--checkpoint goes with timm:NAME or a factory; {spec} brings its own weights.")
+        return load_file(spec)
     if is_external(spec):
         if spec.startswith("timm:"):
             module = load_timm(spec.removeprefix("timm:"), num_classes, checkpoint)
