@@ -24,7 +24,8 @@ def load_model(
     """Load a model as robench measures it.
 
     Args:
-        name: a zoo model, ``timm:NAME``, ``package.module:factory`` or ``path/to/file.py:factory``.
+        name: a zoo model, ``timm:NAME``, ``package.module:factory``, ``path/to/file.py:factory``, ``onnx:FILE``,
+            ``torchscript:FILE`` or ``pt2:FILE``.
         dataset: which of the zoo's models a bare name means: "cifar10" or "digits".
         checkpoint: weights for a timm model or a factory's.
         num_classes: for a timm model.
@@ -52,7 +53,7 @@ def evaluate(model: Model, dataset: str = "auto", suite: str = "robench-v1", **s
         dataset: auto, cifar10, digits, ``npz:PATH`` or ``imagefolder:PATH``.
         suite: a suite's name, or a TOML file.
         **settings: further fields of ``robench.measure.run.Request``: twin, quantize, conditions, n_images, seed,
-            batch_size, data_dir, checkpoint, device, gradients, early_stopping, store, trust.
+            batch_size, data_dir, checkpoint, device, gradients, early_stopping, verdicts, store, trust.
 
     Returns:
         The model's result card; ``card.twin_card`` is that of its twin, or None.

@@ -19,7 +19,11 @@ BOARDS = Path("leaderboards")
 @command
 def evaluate(
     model: Annotated[
-        list[str], typer.Option(help="twn_resnet20, digits/twn_resnet20, timm:NAME, module:factory or file.py:factory.")
+        list[str],
+        typer.Option(
+            help="twn_resnet20, digits/twn_resnet20, timm:NAME, module:factory, file.py:factory, onnx:FILE, "
+            "torchscript:FILE or pt2:FILE."
+        ),
     ],
     suite: Annotated[str, typer.Option(help="A suite's name, or a TOML file.")] = "robench-v1",
     dataset: Annotated[str, typer.Option(help="auto, cifar10, digits, npz:PATH or imagefolder:PATH.")] = "auto",

@@ -5,8 +5,8 @@ from typing import Any
 from torch import fx, nn
 
 LEAVES_TORCH = {
-    *("numpy", "tolist", "item", "data_ptr", "storage", "untyped_storage", "__array__", "__array_interface__"),
-    *("__dlpack__", "__dlpack_device__", "__cuda_array_interface__"),
+    *("numpy", "tolist", "item", "data_ptr", "storage", "untyped_storage", "__array__"),
+    *("__array_interface__", "__array_struct__", "__dlpack__", "__dlpack_device__", "__cuda_array_interface__"),
 }
 """Attributes by which a tensor is handed to what is not torch."""
 

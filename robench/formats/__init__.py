@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from torch import fx, nn
+
 from robench.core.errors import RobenchError
 from robench.core.files import check_data_file, expanded
-from robench.engine.loaded import LoadedModel
+from robench.engine.loaded import LoadedModel, from_module
 
 Loader = Callable[[Path, str], LoadedModel]
 """(file, name of the model) -> the model."""
@@ -52,6 +54,19 @@ def load_file(spec: str) -> LoadedModel:
     file = expanded(Path(path))
     check_data_file(file, f"{name} file")
     return FORMATS[name](file, spec)
+
+
+def from_any(module: nn.Module, name: str, *, own: bool = False) -> LoadedModel:
+    """A module of the user's, or of a factory's; arguments as for ``robench.engine.loaded.from_module``.
+
+    A PT2E-quantized program becomes a graph that passes gradients, as one from a file does.
+    """
+    from robench.formats.exported import from_quantized, is_quantized
+
+    if is_quantized(module):
+        assert isinstance(module, fx.GraphModule)
+        return from_quantized(module, name)
+    return from_module(module, name, own=own)
 
 
 def meant(spec: str) -> str:

@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from dataclasses import replace
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -46,12 +47,29 @@ def load(path: Path, name: str) -> LoadedModel:
         shape = _input_shape(program, name)
         layers, graph = _as_modules(program.module(check_guards=False))
     module = for_any_batch(graph, shape) if shape[0] else graph
-    coded = _renamed(layers.stored, module)
+    loaded = _loaded(name, module, _renamed(layers.stored, module), path.stat().st_size)
+    return replace(loaded, digest=file_digest(path))
+
+
+def from_quantized(module: fx.GraphModule, name: str) -> LoadedModel:
+    """A PT2E-quantized program as it is in Python; the module itself stays as it is."""
+    layers, graph = _as_modules(module)
+    return _loaded(name, graph, layers.stored, sum(tensor.nbytes for tensor in module.state_dict().values()))
+
+
+def is_quantized(module: nn.Module) -> bool:
+    """Whether a module is a program that PT2E has quantized."""
+    return isinstance(module, fx.GraphModule) and any(
+        str(node.target).startswith("quantized_decomposed.") for node in module.graph.nodes
+    )
+
+
+def _loaded(name: str, module: nn.Module, coded: dict[str, StoredWeight], size: int) -> LoadedModel:
     stored = stored_weights(module, coded)
     bits = max((weight.bits for weight in coded.values()), default=32)
     card = ModelCard(name, architecture="pt2", quantizer="pt2e" if coded else "fp", bits=bits)
-    card = card.with_size(count_weights(module), path.stat().st_size)
-    return LoadedModel(card, module, stored, sealed="" if stored else NO_WEIGHTS, digest=file_digest(path))
+    sealed = "" if stored else NO_WEIGHTS
+    return LoadedModel(card.with_size(count_weights(module), size), module, stored, sealed=sealed)
 
 
 def _renamed(stored: dict[str, StoredWeight], module: nn.Module) -> dict[str, StoredWeight]:
@@ -115,7 +133,7 @@ class _Builder:
             if isinstance(value, nn.Module):
                 self.layers.root.add_module(target, value)
             else:
-                self.layers.root.register_buffer(target, value.detach())
+                self.layers.root.register_buffer(target, value.detach().clone())
             return self.graph.get_attr(target)
         return self.graph.node_copy(node, self.copy_of)
 

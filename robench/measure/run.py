@@ -15,12 +15,13 @@ from robench.core.types import LARGEST_SEED, MOST_IMAGES, DataCard, Measurement,
 from robench.data.base import Dataset
 from robench.data.choose import choose
 from robench.data.load import load_calibration
-from robench.engine.loaded import LoadedModel, from_module
+from robench.engine.loaded import LoadedModel
 from robench.engine.model import ModelUnderTest
 from robench.engine.precision import reproducibly
 from robench.engine.prepare import choose_device, prepare
 from robench.engine.quantize import needs_images, quantized
 from robench.engine.task import Task
+from robench.formats import from_any
 from robench.measure.environment import provenance
 from robench.measure.measure import measure
 from robench.measure.plan import Planned, plan
@@ -253,7 +254,7 @@ def _load(model: Model, data: Dataset, checkpoint: Path | None = None, *, trust:
     if isinstance(model, LoadedModel):
         return model
     if isinstance(model, nn.Module):
-        return from_module(model, type(model).__name__)
+        return from_any(model, type(model).__name__)
     benchmark = data.name if data.name in zoo.names() else "cifar10"
     return zoo.load(model, benchmark, len(data.classes), checkpoint, trust=trust)
 

@@ -15,8 +15,8 @@ from robench.core.types import Count, Line, ModelCard
 from robench.data import DATASETS
 from robench.engine.activations import quantize_inputs
 from robench.engine.classifier import Classifier
-from robench.engine.loaded import LoadedModel, from_module, stored_weights
-from robench.formats import is_file_format, load_file, meant
+from robench.engine.loaded import LoadedModel, stored_weights
+from robench.formats import from_any, is_file_format, load_file, meant
 from robench.quantizers import files
 from robench.zoo import hub
 from robench.zoo.external import check_fit, create_timm, load_factory, load_state, load_timm
@@ -242,7 +242,7 @@ def load(
             module = load_timm(spec.removeprefix("timm:"), num_classes, checkpoint)
         else:
             module = load_factory(spec, checkpoint)
-        return from_module(module, spec, own=True)
+        return from_any(module, spec, own=True)
     if checkpoint is not None:
         raise RobenchError(f"--checkpoint goes with timm:NAME or a factory; {spec} brings its own weights.")
     if exists(Path(spec) / "card.toml"):

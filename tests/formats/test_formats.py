@@ -12,7 +12,7 @@ from robench.core.errors import RobenchError
 from robench.core.types import Measurement, ResultCard
 from robench.data.base import Dataset
 from robench.engine.verdict import to_pixels
-from robench.formats import load_file
+from robench.formats import from_any, load_file
 
 SUITE = """
 name = "small"
@@ -184,6 +184,33 @@ def test_a_file_for_one_image_takes_many(network: torch.nn.Module, training: tor
     expected = torch.cat([model(image[None]) for image in training[:5]])
     torch.testing.assert_close(loaded.module(training[:5]), expected)
     assert all(name in loaded.module.state_dict() for name in loaded.stored)
+
+
+def test_pt2e_in_a_file_and_in_python_round_straight_through(training: torch.Tensor, tmp_path: Path) -> None:
+    pt2e = pytest.importorskip("torchao.quantization.pt2e.quantize_pt2e")
+    x86 = pytest.importorskip("torchao.quantization.pt2e.quantizer.x86_inductor_quantizer")
+    model = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 3),
+        torch.nn.BatchNorm2d(4),
+        torch.nn.ReLU(),
+        torch.nn.Flatten(),
+        torch.nn.Linear(3600, 10),
+    ).eval()
+    shapes = ({0: torch.export.Dim("n")},)
+    quantizer = x86.X86InductorQuantizer().set_global(x86.get_default_x86_inductor_quantization_config())
+    prepared = pt2e.prepare_pt2e(torch.export.export(model, (training[:2],), dynamic_shapes=shapes).module(), quantizer)
+    prepared(training)
+    int8 = pt2e.convert_pt2e(prepared)
+    torch.export.save(torch.export.export(int8, (training[:2],), dynamic_shapes=shapes), tmp_path / "int8.pt2")
+    x = training[:8].clone().requires_grad_()
+    (smooth,) = torch.autograd.grad(model(x).square().sum(), x)
+    for loaded in (load_file(f"pt2:{tmp_path / 'int8.pt2'}"), from_any(int8, "int8")):
+        torch.testing.assert_close(loaded.module(x), int8(x), rtol=1e-4, atol=1e-4)
+        (gradient,) = torch.autograd.grad(loaded.module(x).square().sum(), x)
+        assert torch.cosine_similarity(gradient.flatten(), smooth.flatten(), 0) > 0.9
+        assert [weight.bits for weight in loaded.stored.values()] == [8, 8]
+        state = loaded.module.state_dict()
+        assert all(torch.equal(weight.weight(), state[name]) for name, weight in loaded.stored.items())
 
 
 @pytest.mark.parametrize(("name", "meant"), [("a/small.onnx", "onnx:"), ("b.pt2", "pt2:"), ("c.ts", "torchscript:")])

@@ -262,11 +262,13 @@ def test_the_callers_module_stays_as_it_is_in_mid_training() -> None:
     assert module[0].weight.grad is not None
 
 
-def test_a_module_that_cannot_be_copied_is_one_sentence() -> None:
+def test_a_module_that_cannot_be_copied_is_measured_but_for_its_weights() -> None:
     module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 32 * 32, 10))
     module.last = module(torch.rand(1, 3, 32, 32))  # a tensor with a history
-    with pytest.raises(RobenchError, match="cannot be copied"):
-        robench.evaluate(module, twin="none", conditions="clean", **SMALL)
+    card = robench.evaluate(module, twin="none", conditions="*/gaussian", **SMALL)
+    flags = {m.condition.kind: m.flags for m in card.measurements}
+    assert flags["distortion"] == ("n/a: this model cannot be copied, and robench leaves its weights alone",)
+    assert all(parameter.requires_grad for parameter in module.parameters())
 
 
 def test_a_setting_that_there_is_not_is_refused() -> None:

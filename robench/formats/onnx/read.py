@@ -59,7 +59,6 @@ def read(path: Path) -> OnnxFile:
         model = onnx.load(str(path), load_external_data=False)
         _check_weights(model, path)
         onnx.external_data_helper.load_external_data_for_model(model, str(path.resolve().parent))
-        onnx.checker.check_model(str(path))
         if model.functions:
             model = onnx.inliner.inline_local_functions(model)
     except RobenchError:
