@@ -20,6 +20,7 @@ class AttackKind(Kind):
     """An adversarial perturbation of the input within a budget; the level is epsilon on the [0, 1] pixel scale."""
 
     name, section, protocol = "attack", "Attacks", 8
+    part, worst_case = "attacks", True
     further_sections: ClassVar[Mapping[str, str]] = {"rounded": "Attacks, on adversarial images rounded to 8 bits"}
 
     def resolve(self, condition: Condition) -> Condition:
@@ -72,6 +73,14 @@ class AttackKind(Kind):
 
         settings = settings_of(condition)
         return 2 + 3 * int(settings.get("steps", 1)) + int(settings.get("queries", 0))
+
+    def counts(self, condition: Condition) -> bool:
+        """Not where small steps look for the nearest adversarial image: the level is no budget that they use up."""
+        return not condition.fact("distance")
+
+    def family(self, condition: Condition) -> str:
+        """All attacks within budgets of one norm."""
+        return str(condition.setting("norm", "linf"))
 
     def doubts(self, card: ResultCard, condition: Condition) -> list[str]:
         """Where an attack that is given less achieves more."""

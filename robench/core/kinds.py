@@ -39,6 +39,8 @@ class Kind(ABC):
         name: as suites write it.
         section: heading of the tables that show it.
         further_sections: outcome of a measurement -> heading of a further table of the same conditions.
+        part: the score that its conditions count for (see ``robench.results.scores``), such as "noise"; none if empty.
+        worst_case: whether several conditions of one family and level give one outcome, that of the worst.
         protocol: raised whenever robench's own code around the plug-ins would give other outcomes: what is stored under
             another number is measured again.
     """
@@ -46,6 +48,8 @@ class Kind(ABC):
     name: ClassVar[str]
     section: ClassVar[str]
     further_sections: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    part: ClassVar[str] = ""
+    worst_case: ClassVar[bool] = False
     protocol: ClassVar[int]
 
     @abstractmethod
@@ -101,6 +105,14 @@ class Kind(ABC):
     def calibrates(self, condition: Condition) -> bool:
         """Whether measuring it needs training images."""
         return False
+
+    def counts(self, condition: Condition) -> bool:
+        """Whether a condition counts for the score of this kind's part."""
+        return True
+
+    def family(self, condition: Condition) -> str:
+        """Which conditions share one weight in a score, however many they are."""
+        return condition.name
 
     def doubts(self, card: ResultCard, condition: Condition) -> list[str]:
         """Reasons to doubt its figure that other measurements of the same card give."""

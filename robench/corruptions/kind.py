@@ -23,6 +23,7 @@ class CorruptionKind(Kind):
     """Noise on the input image, at a severity from 1 to 5 or at an amount of its own."""
 
     name, section, protocol = "corruption", "Clean and input noise", 5
+    part = "noise"
 
     def resolve(self, condition: Condition) -> Condition:
         """Write down the amount."""

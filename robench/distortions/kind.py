@@ -23,6 +23,7 @@ class DistortionKind(Kind):
     """A change of the values, codes or scales of the weights, at a level."""
 
     name, section, protocol = "distortion", "Weight distortions", 6
+    part = "weights"
 
     def resolve(self, condition: Condition) -> Condition:
         """Write down what the distortion acts on."""
@@ -60,6 +61,10 @@ class DistortionKind(Kind):
     def plugin(self, condition: Condition) -> object:
         """The distortion's function."""
         return DISTORTIONS[condition.name].function
+
+    def counts(self, condition: Condition) -> bool:
+        """Noise alone: a projection asks what a network would be without a part of it, and many have no such part."""
+        return bool(condition.fact("random"))
 
     def calibrates(self, condition: Condition) -> bool:
         """Batch norm's statistics are taken again over training images."""

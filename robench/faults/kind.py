@@ -17,6 +17,8 @@ SEARCH = 100
 """Rough cost of a search for harmful bits, in forward passes of the evaluated images."""
 UNITS = {"d": 86_400, "h": 3600, "min": 60, "s": 1}
 """Of time, in seconds."""
+AS_STORED = {"encoding": "", "protection": "none", "scope": "weights"}
+"""The weights of a network in the encoding of its file, without protection."""
 
 
 @register
@@ -24,6 +26,7 @@ class FaultKind(Kind):
     """What flips, sticks and drifts in the memory that holds the weights."""
 
     name, section, protocol = "fault", "Memory faults", 1
+    part = "memory"
 
     def resolve(self, condition: Condition) -> Condition:
         """Write down the settings with their defaults, and what the level is."""
@@ -52,6 +55,14 @@ class FaultKind(Kind):
     def calibrates(self, condition: Condition) -> bool:
         """A search looks for harmful bits on training images."""
         return condition.fact("acts_on") == "search"
+
+    def counts(self, condition: Condition) -> bool:
+        """What comes by chance, on the weights as they are stored.
+
+        An attacker's flips are counted to chance. A protection or another encoding asks what else could be had.
+        """
+        facts = dict(condition.facts)
+        return facts.get("acts_on") != "search" and all(facts.get(k, v) == v for k, v in AS_STORED.items())
 
     def setting(self, name: str, value: Value) -> str:
         """As in ``bit_error (secded) 0.001``, ``pcm (no compensation) 1 h``, ``stuck (hrs 1, lrs 5.17) 0.05``."""

@@ -112,16 +112,34 @@ def crossed_mean(values: np.ndarray, confidence: float = 0.95) -> Estimate:
     variance, with Satterthwaite's degrees of freedom (Satterthwaite 1946). Draws are few, and this is what it is for:
     with 5 or 10 of them the percentile bootstrap's intervals are too short (tests/results/test_stats.py has coverages).
     """
-    error, freedom = _crossed_error(values)
-    mean, half = float(values.mean()), float(student.ppf(0.5 + confidence / 2, freedom)) * error
-    return Estimate(mean, mean - half, mean + half)
+    return crossed_sum([values], confidence)
 
 
 def crossed_p(differences: np.ndarray) -> float:
     """Two-sided p-value of a mean difference of 0, for the same variance."""
-    error, freedom = _crossed_error(differences)
-    mean = abs(float(differences.mean()))
-    return float(2 * student.sf(mean / error, freedom)) if error else float(mean == 0)
+    return crossed_sum_p([differences])
+
+
+def crossed_sum(blocks: Sequence[np.ndarray], confidence: float = 0.95) -> Estimate:
+    """Sum of the means of several matrices [draws, images], with its interval over other draws and other images.
+
+    The images are the same in all; each matrix has draws of its own, in any number. The variance is that between the
+    images' sums, and what the draws of each matrix add to it. A matrix with one row has no draws: it is fixed.
+    """
+    error, freedom = _crossed_error(blocks)
+    total, half = _sum_of_means(blocks), float(student.ppf(0.5 + confidence / 2, freedom)) * error
+    return Estimate(total, total - half, total + half)
+
+
+def crossed_sum_p(blocks: Sequence[np.ndarray]) -> float:
+    """Two-sided p-value of a sum of 0, for the same variance."""
+    error, freedom = _crossed_error(blocks)
+    total = abs(_sum_of_means(blocks))
+    return float(2 * student.sf(total / error, freedom)) if error else float(total == 0)
+
+
+def _sum_of_means(blocks: Sequence[np.ndarray]) -> float:
+    return sum(float(block.mean()) for block in blocks)
 
 
 def student_mean(values: Sequence[float], confidence: float = 0.95) -> Estimate:
@@ -156,18 +174,24 @@ def counted_mean(correct: Sequence[int], total: int, confidence: float = 0.95) -
     return Estimate(mean, max(mean - half, 0.0), min(mean + half, 1.0))
 
 
-def _crossed_error(values: np.ndarray) -> tuple[float, float]:
-    """Standard error of the mean of a matrix [draws, images], and its degrees of freedom."""
-    draws, images = values.shape
-    by_draw, by_image = values.mean(1), values.mean(0)
-    of_draws, of_images = images * by_draw.var(ddof=1), draws * by_image.var(ddof=1)
-    rest = np.square(values - by_draw[:, None] - by_image + values.mean()).sum() / ((draws - 1) * (images - 1))
-    total = max(of_draws + of_images - rest, of_images)
+def _crossed_error(blocks: Sequence[np.ndarray]) -> tuple[float, float]:
+    """Standard error of the sum of the means of matrices [draws, images], and its degrees of freedom."""
+    images = blocks[0].shape[1]
+    if images < 2:
+        return np.inf, 1.0
+    of_images = float(np.sum([block.mean(0) for block in blocks], axis=0).var(ddof=1)) / images
+    total, parts = of_images, [(of_images, images - 1)]
+    for block in blocks:
+        draws = len(block)
+        if draws > 1:
+            by_draw, by_image = block.mean(1), block.mean(0)
+            of_draws, freedom = float(by_draw.var(ddof=1)) / draws, (draws - 1) * (images - 1)
+            rest = float(np.square(block - by_draw[:, None] - by_image + block.mean()).sum()) / freedom / block.size
+            total += max(of_draws - rest, 0.0)
+            parts += [(of_draws, draws - 1), (rest, freedom)]
     if not total:
         return 0.0, 1.0
-    parts = ((of_draws, draws - 1), (of_images, images - 1), (rest, (draws - 1) * (images - 1)))
-    freedom = total**2 / sum(part**2 / degrees for part, degrees in parts)
-    return float(np.sqrt(total / values.size)), float(max(freedom, 1.0))
+    return float(np.sqrt(total)), max(total**2 / sum(part**2 / freedom for part, freedom in parts), 1.0)
 
 
 def _resampled_means(values: np.ndarray) -> npt.NDArray[np.float64]:

@@ -11,6 +11,8 @@ from robench.results.stats import (
     counted_mean,
     crossed_mean,
     crossed_p,
+    crossed_sum,
+    crossed_sum_p,
     holm,
     mcnemar,
     median,
@@ -120,6 +122,32 @@ def test_the_p_value_over_draws_and_images_is_that_of_its_interval() -> None:
     assert crossed_p(np.zeros((5, 10))) == 1.0
     nulls = [crossed_p(rng.normal(size=(5, 50)) + rng.normal(size=(5, 1))) for _ in range(400)]
     assert 0.02 < np.mean(np.array(nulls) < 0.05) < 0.09
+
+
+@pytest.mark.parametrize("draws", [(1, 10), (5, 10), (5, 50)])
+def test_the_interval_of_a_sum_covers_where_each_part_has_draws_of_its_own(draws: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(3)
+    images, truth, estimates = 200, 0.6, []
+    for _ in range(400):
+        of_image = rng.normal(0, 0.15, images)
+        blocks = [
+            0.5 * (rng.random((d, images)) < 0.6 + of_image + (rng.normal(0, 0.1, (d, 1)) if d > 1 else 0))
+            for d in draws
+        ]
+        estimates.append(crossed_sum(blocks))
+    coverage = np.mean([e.low <= truth <= e.high for e in estimates])
+    assert 0.91 <= coverage <= 0.99
+
+
+def test_a_sum_of_one_part_is_its_mean_and_without_draws_students() -> None:
+    values = np.random.default_rng(0).integers(0, 2, (6, 90)).astype(float)
+    assert crossed_sum([values]) == crossed_mean(values)
+    fixed = values[:1] - 0.4
+    assert crossed_sum_p([fixed]) == pytest.approx(ttest_1samp(fixed[0], 0).pvalue)
+    low, high = ttest_1samp(fixed[0], 0).confidence_interval()
+    assert (crossed_sum([fixed]).low, crossed_sum([fixed]).high) == pytest.approx((low, high))
+    single = crossed_sum([values[:, :1]])
+    assert (single.low, single.high) == (-np.inf, np.inf)  # of one image nothing is known about others
 
 
 def test_bootstrap_is_reproducible() -> None:
