@@ -109,7 +109,7 @@ def _standing(outcomes: Iterable[tuple[Condition, Outcomes]]) -> list[Outcomes]:
     """
     by_level: dict[float, list[Outcomes]] = {}
     for condition, rows in outcomes:
-        by_level.setdefault(condition.level or 0.0, []).append(rows.all(0))
+        by_level.setdefault(condition.level or 0.0, []).append(np.logical_and.reduce(rows))
     standing = np.stack([np.logical_and.reduce(by_level[level]) for level in sorted(by_level)])
     return [row[None] for row in np.logical_and.accumulate(standing)]
 
