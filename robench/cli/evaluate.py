@@ -58,6 +58,7 @@ def evaluate(
     ),
     trust: Trust = False,
     publish: Annotated[bool, typer.Option("--publish", help="Add the cards to ./leaderboards and render it.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Print every interval, and the twin's own accuracy.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result cards as JSON, and nothing else.")] = False,
 ) -> None:
     """Measure models under a suite, each against its twin."""
@@ -95,7 +96,7 @@ def evaluate(
         except BaseException:
             if not as_json:
                 with suppress(RobenchError):  # the store may be what failed
-                    _print_tables([run.card(model) for model in run.requested])
+                    _print_tables([run.card(model) for model in run.requested], full=full)
             raise
         finished = {model: run.card(model) for model in run.models}
     for card in finished.values():
@@ -107,7 +108,7 @@ def evaluate(
         data = [cards.to_dict(card) for card in requested]
         typer.echo(json.dumps(data if len(data) > 1 else data[0], indent=1))
         return
-    _print_tables(requested)
+    _print_tables(requested, full=full)
     results.print(f"Result cards: {out}/   measurements: {store}", soft_wrap=True)
 
 
@@ -120,13 +121,19 @@ def _check_publishable(suite: "Suite") -> None:
     leaderboard.check_room(BOARDS / "cards", suite)
 
 
-def _print_tables(requested: "list[ResultCard]") -> None:
-    """The tables of the models that were asked for, as far as they are measured."""
-    from robench.cli.tables import result_table
+def _print_tables(requested: "list[ResultCard]", *, full: bool) -> None:
+    """The tables of the models that were asked for, as far as they are measured, and what they say in words."""
+    from robench.cli.tables import full_table, print_whole, short_tables
+    from robench.results.words import answer
 
     for card in requested:
-        if card.measurements:
-            results.print(result_table(card, card.twin_card))
+        if not card.measurements:
+            continue
+        if full:
+            print_whole(results, full_table(card, card.twin_card))
+        else:
+            results.print(*short_tables(card, card.twin_card), sep="\n")
+        results.print(f"\n{answer(card, card.twin_card)}\n")
 
 
 def _publish(requested: "list[ResultCard]", twins: "list[ResultCard]") -> None:

@@ -43,13 +43,16 @@ def robench(*words: str) -> Result:
 def test_evaluate_prints_a_table_and_writes_cards(here: Path) -> None:
     result = robench("evaluate", "--model", "twn_resnet20", *QUICK)
     assert result.exit_code == 0, result.output
-    assert "fp_resnet20 (twin)" in result.stdout
+    assert "against fp_resnet20" in result.stdout
     assert "n/a" in result.stdout
+    assert "On 24 images of digits, without noise" in result.stdout
     assert (here / "runs" / "measurements.sqlite").is_file()
     assert cards.read(only(here / "runs", "twn_resnet20.digits.quick.")).suite.part == "n_images=24"
     again = robench("evaluate", "--model", "twn_resnet20", *QUICK)
     assert "34 of 34 measurements are stored already" in again.stderr
     assert again.stdout == result.stdout
+    full = robench("evaluate", "--model", "twn_resnet20", *QUICK, "--full")
+    assert "fp_resnet20 (twin)" in full.stdout
 
 
 def test_json_prints_the_card_and_nothing_else(here: Path) -> None:
@@ -93,7 +96,7 @@ def test_a_model_of_the_users_with_a_twin(here: Path) -> None:
     )
     result = robench("evaluate", "--model", "mine.py:make", "--twin", "fp_resnet20", *QUICK, "--conditions", "clean")
     assert result.exit_code == 0, result.output
-    assert "fp_resnet20 (twin)" in result.stdout
+    assert "against fp_resnet20" in result.stdout
     assert only(here / "runs", "mine.py_make.digits.quick.")
 
 
