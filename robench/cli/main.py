@@ -6,6 +6,7 @@ import robench.cli.leaderboard
 import robench.cli.listing
 import robench.cli.plot
 import robench.cli.reproduce
+import robench.cli.table
 import robench.cli.train
 import robench.cli.zoo  # noqa: F401 (each module registers its commands)
 from robench.cli.app import app

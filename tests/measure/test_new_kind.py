@@ -82,7 +82,7 @@ def test_it_is_measured_stored_written_compared_and_drawn(suite: str, tmp_path: 
         "stuck 1",
     ]
     read = cards.read(cards.write(card, tmp_path))
-    assert "### Worn filters" in markdown.leaderboard([read])
+    assert "<summary>Worn filters</summary>" in markdown.leaderboard([read])
     assert draw([card, card.twin_card], tmp_path, "cells")
 
 

@@ -8,6 +8,7 @@ import pytest
 from robench.core.errors import RobenchError
 from robench.core.types import Condition, DataCard, Measurement, ModelCard, ResultCard, Suite
 from robench.results import cards, leaderboard, markdown
+from robench.results.scores import score, score_difference
 from robench.results.stats import Estimate
 from robench.results.summary import (
     MISSING,
@@ -26,7 +27,7 @@ CONDITIONS = (
     Condition("corruption", "gaussian", 1),
     Condition("corruption", "gaussian", 2),
     Condition("attack", "pgd", 0.25 / 255, (("steps", 20),)),
-    Condition("distortion", "gaussian", 0.1, draws=3),
+    Condition("distortion", "gaussian", 0.1, draws=3, facts=(("random", True),)),
     Condition("distortion", "sign"),
 )
 SUITE = Suite("mine", 1, 100, 0, CONDITIONS)
@@ -110,6 +111,34 @@ def test_leaderboard_shows_every_model_with_its_twin(folder: Path) -> None:
     assert row.startswith("| twn | 70.0 [60.4, 78.1]<br>-10.0 [")
 
 
+def test_a_short_table_is_on_top_and_details_are_folded(folder: Path) -> None:
+    (path,) = leaderboard.write(folder / "cards", folder)
+    top, *details = path.read_text().split("<details>\n")
+    assert "| model | bits | size | clean | noise, 2 conditions | attacks, 1 condition | weights, 1 condition |" in top
+    assert percent(score(TWN, "weights")) in top
+    assert percent(score_difference(TWN, FP, "weights"), signed=True) in top
+    assert len([line for line in top.splitlines() if line.startswith("| ")]) == 4
+    assert [text.partition("</summary>")[0] for text in details[:3]] == [
+        "<summary>Models",
+        "<summary>Clean and input noise",
+        "<summary>Attacks",
+    ]
+    assert all(text.count("</details>") == 1 for text in details)
+
+
+def test_a_flag_marks_the_score_that_it_is_about(tmp_path: Path) -> None:
+    flagged = tuple(replace(m, flags=("weak",)) if m.condition.kind == "attack" else m for m in FP.measurements)
+    top = markdown.leaderboard([replace(FP, measurements=flagged)]).partition("<details>")[0]
+    (row,) = (line for line in top.splitlines() if line.startswith("| fp "))
+    assert [cell.endswith("*") for cell in row.strip("| ").split(" | ")[3:]] == [False, False, True, False]
+
+
+def test_the_heading_of_a_fold_is_text() -> None:
+    hostile = replace(FP.suite, conditions=(*CONDITIONS, *(Condition("corruption", f"</summary><b>{i}") for i in "ab")))
+    card = replace(FP, suite=hostile)
+    assert "<b>" not in markdown.leaderboard([card])
+
+
 def test_a_flag_is_told_once_with_all_that_it_stands_beside(tmp_path: Path) -> None:
     random = tuple(
         replace(m, flags=("random: dice inside",)) if m.condition.kind in ("clean", "corruption") else m
@@ -186,6 +215,6 @@ def test_the_spread_over_training_seeds_is_of_models_not_of_images(tmp_path: Pat
         for seed, (mark, card) in enumerate((("", FP), ("_seed1", make_card("a", 84)), ("_seed2", make_card("b", 88))))
     ]
     text = markdown.leaderboard([*family, TWN])
-    assert "### Attacks: over training seeds" in text
+    assert "<summary>Attacks: over training seeds</summary>" in text
     assert "| fp | 3 | 84.0 ± 4.0 | 84.0 ± 4.0 |" in text
     assert "| twn | 1 |" not in text
