@@ -1,11 +1,10 @@
-"""robench list, robench show."""
+"""robench list."""
 
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
 from robench.cli.app import command, results
 
@@ -35,24 +34,6 @@ def list_(what: Annotated[What, typer.Argument(help="What to list.")]) -> None:
     for name, text in LISTS[what]():
         table.add_row(name, text)
     results.print(table)
-
-
-@command
-def show(
-    model: Annotated[str, typer.Argument(help="A model's name; digits/NAME for one of another data set.")],
-) -> None:
-    """Show a model's card."""
-    from dataclasses import asdict
-
-    from robench import zoo
-
-    sets = [name for name, models in zoo.names().items() if model in models]
-    folder = zoo.find(model, sets[0] if sets else "cifar10")
-    card = zoo.read_card(folder) if folder else zoo.load(model, "cifar10", 10).card
-    for name, value in asdict(card).items():
-        results.print(Text.assemble((name, "bold"), f" = {value!r}"), soft_wrap=True)
-    if len(sets) > 1:
-        results.print(f"also for: {', '.join(sets[1:])}; show it with {sets[1]}/{model}")
 
 
 def _first_line(thing: object) -> str:

@@ -1,11 +1,13 @@
 """Gathers the commands."""
 
+import robench.cli.cite
 import robench.cli.compare
 import robench.cli.evaluate
 import robench.cli.leaderboard
 import robench.cli.listing
 import robench.cli.plot
 import robench.cli.reproduce
+import robench.cli.show
 import robench.cli.table
 import robench.cli.train
 import robench.cli.zoo  # noqa: F401 (each module registers its commands)

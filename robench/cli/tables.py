@@ -7,10 +7,10 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from robench.core.types import ResultCard
+from robench.core.types import CLEAN, ResultCard
 from robench.results.scores import parts, score, score_difference
 from robench.results.stats import Estimate
-from robench.results.summary import Group, accuracy, difference, flags, fooling, groups, percent
+from robench.results.summary import Group, accuracy, difference, flags, fooling, groups, percent, together
 
 NARROW = 80
 """Columns of a terminal that the short form fits."""
@@ -30,13 +30,28 @@ def short_tables(card: ResultCard, twin: ResultCard | None) -> Iterator[Renderab
     """
     against = f" against {twin.model.name}" if twin else ""
     yield Text(f"{_subject(card)}{against}", style="bold")
-    yield from _scores(card, twin)
+    yield score_table(card, twin)
     rows = [group for group in groups(card.suite) if group.outcome == "top1"]
     for section in dict.fromkeys(group.section for group in rows):
         yield Text(f"\n{section}", style=HEADING)
         yield from _section([group for group in rows if group.section == section], card, twin)
     yield Text(f"\n{_legend(twin)} --full shows every interval.", style="dim")
     yield from map(Text, _notes(card, twin))
+
+
+def score_table(card: ResultCard, twin: ResultCard | None) -> Table:
+    """Clean accuracy, and the score of each part of a suite."""
+    table = _lines("", twin)
+    rows: list[tuple[str, Estimate | str, Estimate | str]] = []
+    if CLEAN in card.suite.conditions:
+        clean = together(CLEAN)
+        rows.append(("clean", accuracy(card, clean), difference(card, twin, clean) if twin else ""))
+    for part, conditions in parts(card.suite).items():
+        name = f"{part} ({len(conditions)} condition{'s' * (len(conditions) > 1)})"
+        rows.append((name, score(card, part), score_difference(card, twin, part) if twin else ""))
+    for name, value, gap in rows:
+        table.add_row(name, percent(value), *([_gap(gap)] if twin else []))
+    return table
 
 
 def full_table(card: ResultCard, twin: ResultCard | None) -> Table:
@@ -81,18 +96,6 @@ def _legend(twin: ResultCard | None) -> str:
 def _notes(card: ResultCard, twin: ResultCard | None) -> list[str]:
     told = sorted({flag for group in groups(card.suite) for flag in flags(card, group)})
     return [*(f"* {flag}" for flag in told), *fooling(card, twin), *(fooling(twin) if twin else [])]
-
-
-def _scores(card: ResultCard, twin: ResultCard | None) -> Iterator[Table]:
-    """The scores of the parts of a suite that average more than one condition."""
-    found = {part: conditions for part, conditions in parts(card.suite).items() if len(conditions) > 1}
-    if not found:
-        return
-    table = _lines("score", twin)
-    for part, conditions in found.items():
-        cells: list[str | Text] = [f"{part} ({len(conditions)} conditions)", percent(score(card, part))]
-        table.add_row(*cells, *([_gap(score_difference(card, twin, part))] if twin else []))
-    yield table
 
 
 def _section(rows: Sequence[Group], card: ResultCard, twin: ResultCard | None) -> Iterator[Table]:

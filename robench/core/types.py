@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from importlib import import_module
 from typing import Annotated, Any
 
 import numpy as np
@@ -210,7 +211,7 @@ class DataCard:
     fingerprint: Line
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ResultCard:
     """Model card, suite, data and measurements with their provenance: the one source of every table.
 
@@ -226,7 +227,30 @@ class ResultCard:
     measurements: tuple[Measurement, ...]
     twin: tuple[str, str] = ("", "")
     provenance: dict[str, str] = field(default_factory=dict)
-    twin_card: "ResultCard | None" = field(default=None, repr=False)
+    twin_card: "ResultCard | None" = None
+
+    def __repr__(self) -> str:
+        clean = next((m for m in self.measurements if m.condition == CLEAN), None)
+        facts = [
+            f"{self.data.n} images of {self.data.name}",
+            f"{self.suite.name} version {self.suite.version}{f' ({self.suite.part})' if self.suite.part else ''}",
+            f"{len(self.measurements)} measurements",
+            *([f"clean {clean.correct}/{clean.total}"] if clean else []),
+            *([f"twin {self.twin[0]}"] if self.twin[0] else []),
+        ]
+        return f"<ResultCard {self.model.name}: {', '.join(facts)}>"
+
+    def _repr_html_(self) -> str:
+        """The card in a notebook."""
+        return import_module("robench.results.notebook").html(self)
+
+    def to_frame(self) -> Any:
+        """The rows of its tables as a pandas DataFrame; see ``robench.results.frame``.
+
+        Raises:
+            RobenchError: pandas is not installed.
+        """
+        return import_module("robench.results.frame").to_frame(self, self.twin_card)
 
     def of(self, condition: Condition) -> list[Measurement]:
         """The measurements of one condition, by draw."""

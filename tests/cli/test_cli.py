@@ -161,7 +161,8 @@ def test_version() -> None:
 
 def test_show() -> None:
     result = robench("show", "digits/twn_resnet20")
-    assert "bits = 2" in result.stdout
+    assert result.exit_code == 0, result.output
+    assert "268,336, 2 bit" in result.stdout
     assert "arXiv:1605.04711" in result.stdout
 
 
