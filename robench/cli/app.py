@@ -17,10 +17,12 @@ from rich.console import Console
 from rich.text import Text
 
 from robench.cli import BAD_INPUT, INTERRUPTED, OWN_FAULT, TERMINATED
+from robench.cli.help import Command, Group, epilog
 from robench.core.errors import RobenchError
 from robench.core.files import expanded
 
 app = typer.Typer(
+    cls=Group,
     help="What does low precision cost in robustness? Binary, ternary and integer networks against full precision.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -70,7 +72,9 @@ def command(function: Callable[..., None], group: typer.Typer = app) -> Callable
                 *args, **{name: expanded(value) if isinstance(value, Path) else value for name, value in kwargs.items()}
             )
 
-    group.command(name=function.__name__.rstrip("_"))(guarded)
+    name = function.__name__.rstrip("_")
+    place = name if group is app else f"{group.info.name} {name}"
+    group.command(name=name, cls=Command, epilog=epilog(place))(guarded)
     return guarded
 
 

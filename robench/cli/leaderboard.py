@@ -11,7 +11,7 @@ from robench.core.errors import RobenchError
 
 @command
 def leaderboard(
-    cards: Annotated[Path, typer.Option(help="Folder of result cards.")] = Path("leaderboards/cards"),
+    cards: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder of result cards.")] = Path("leaderboards/cards"),
     out: Annotated[Path, typer.Option(help="Folder for the markdown files.")] = Path("leaderboards"),
     check: Annotated[bool, typer.Option("--check", help="Write nothing; fail where the files differ.")] = False,
 ) -> None:

@@ -42,12 +42,13 @@ def table(
     ] = None,
     intervals: Annotated[bool, typer.Option(help="With 95% intervals.")] = True,
     differences: Annotated[bool, typer.Option(help="With the difference to each model's twin.")] = True,
-    out: Annotated[Path | None, typer.Option(help="File for the table; the terminal by default.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="File for the table; the terminal by default.")
+    ] = None,
 ) -> None:
     """Make a table for a paper from result cards, one line a model.
 
-    Bold: the highest accuracy of a column, and every one that a paired test cannot tell from it. A comment names suite,
-    version, data and commit.
+    Bold is the highest accuracy of a column, and what a paired test cannot tell from it.
     """
     from robench.core.files import write_text
     from robench.results import cards as files

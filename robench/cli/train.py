@@ -17,7 +17,7 @@ def train(
     seed: Annotated[int | None, typer.Option(min=0, help="Instead of the recipe's; the name says so.")] = None,
     hold_out: Annotated[int | None, typer.Option(min=0, help="Training images to judge each epoch by.")] = None,
     twin: Annotated[
-        Path | None, typer.Option(help="Folder of the twin's run; reuse its full-precision epochs.")
+        Path | None, typer.Option(metavar="FOLDER", help="Folder of the twin's run; reuse its full-precision epochs.")
     ] = None,
     compiled: Annotated[
         bool, typer.Option("--compile", help="Use torch.compile: faster on long runs; needs g++.")

@@ -10,11 +10,14 @@ from rich.table import Table
 from rich.text import Text
 
 from robench.cli.app import DataDir, Trust, app, command, messages, results
+from robench.cli.help import Group
 from robench.core.errors import RobenchError
 from robench.core.types import LARGEST_OPTION
 
-group = typer.Typer(help="Add a model to the zoo, or verify the models that are in it.", no_args_is_help=True)
-app.add_typer(group, name="zoo")
+group = typer.Typer(
+    name="zoo", cls=Group, help="Add a model to the zoo, or verify the models that are in it.", no_args_is_help=True
+)
+app.add_typer(group)
 zoo_command = partial(command, group=group)
 ZOO = Path("zoo")
 
@@ -22,7 +25,7 @@ ZOO = Path("zoo")
 @zoo_command
 def add(
     name: Annotated[str, typer.Argument(help="The model's name in the zoo, such as twn_resnet20.")],
-    checkpoint: Annotated[str, typer.Option(help="safetensors or torch file, or hf:OWNER/NAME[@REVISION]/FILE.")],
+    checkpoint: Annotated[str, typer.Option(help="safetensors or torch file, or hf:OWNER/NAME\\[@REVISION]/FILE.")],
     architecture: Annotated[
         str, typer.Option(help="A registered name, timm:NAME, package.module:factory or path/to/file.py:factory.")
     ],

@@ -1,0 +1,112 @@
+"""What ``--help`` shows beside the words of each option: what stands for its value, its group, and examples."""
+
+from typing import Any
+
+from typer.core import TyperCommand, TyperGroup
+
+METAVARS = {
+    "batch_size": "N",
+    "cards": "CARD",
+    "checkpoint": "FILE",
+    "conditions": "PATTERN",
+    "data_dir": "FOLDER",
+    "epochs": "N",
+    "first": "CARD",
+    "form": "FORMAT",
+    "gradients": "PRECISION",
+    "hold_out": "N",
+    "mean": "NUMBERS",
+    "models": "MODEL",
+    "n_images": "N",
+    "names": "CARD",
+    "option": "NAME=NUMBER",
+    "out": "FOLDER",
+    "quantize": "QUANTIZER",
+    "runs": "FOLDER",
+    "second": "CARD",
+    "seed": "N",
+    "std": "NUMBERS",
+    "store": "FILE",
+    "training": "WORDS",
+    "twin": "MODEL",
+    "what": "WHAT",
+    "zoo": "FOLDER",
+}
+"""What stands for the value of a parameter of this name, in every command; its name in capitals for others."""
+
+PANELS = {
+    "Models and conditions": (
+        "model", "checkpoint", "quantize", "twin", "suite", "conditions",
+        "architecture", "quantizer", "option", "mean", "std",
+    ),
+    "Data": ("dataset", "data_dir", "n_images", "seed"),
+    "Computation": ("device", "batch_size", "gradients", "all_steps", "precision", "compiled", "trust"),
+    "Output": (
+        "out", "store", "runs", "publish", "check", "full", "as_json", "form", "intervals", "differences", "zoo",
+    ),
+}  # fmt: skip
+"""Group of options -> its parameters, in every command."""
+
+EXAMPLES = {
+    "evaluate": (
+        "robench evaluate --model twn_resnet20",
+        "robench evaluate --model fp_resnet20 --quantize int4 --suite quick",
+        "robench evaluate --model twn_resnet20 --conditions 'attack/*' --full",
+        "robench evaluate --model net.py:make --checkpoint net.pt --dataset digits",
+    ),
+    "compare": ("robench compare twn_resnet20 bwn_resnet20",),
+    "plot": ("robench plot twn_resnet20 fp_resnet20 --out figures",),
+    "table": (
+        "robench table runs/*.robench-v1.*json --format latex --out table.tex",
+        "robench table runs/*.json --rows 'twn*' --columns clean --columns attack/pgd",
+    ),
+    "cite": ("robench cite twn_resnet20 --suite robench-v1 > references.bib",),
+    "show": ("robench show twn_resnet20", "robench show digits/twn_resnet20"),
+    "list": ("robench list models", "robench list suites"),
+    "reproduce": ("robench reproduce merolla", "robench reproduce poster --check"),
+    "train": ("robench train digits/twn_resnet20", "robench train cifar10/twn_resnet20 --seed 1 --compile"),
+    "leaderboard": ("robench leaderboard", "robench leaderboard --check"),
+    "zoo add": ("robench zoo add mine --checkpoint net.pt --architecture resnet20 --std 0.25",),
+    "zoo quantize": ("robench zoo quantize cifar10/fp_resnet20 int4",),
+    "zoo verify": ("robench zoo verify", "robench zoo verify digits/twn_resnet20"),
+}
+"""Command -> what a user may type."""
+
+
+def epilog(command: str) -> str:
+    """The examples of a command below its help."""
+    examples = EXAMPLES.get(command, ())
+    if not examples:
+        return ""
+    lines = [f"Example{'s' * (len(examples) > 1)}:", *(f"  {line}" for line in examples)]
+    return "\b\n" + "\n".join(lines)  # the sign before the lines keeps typer from joining them
+
+
+class _Described:
+    """A command whose parameters stand in groups, with words for their values."""
+
+    def get_params(self, ctx: Any) -> Any:
+        """The parameters, those of the help among them."""
+        found = super().get_params(ctx)  # type: ignore[misc]
+        for parameter in found:
+            describe(parameter)
+        return found
+
+
+class Command(_Described, TyperCommand):
+    """A command of robench's."""
+
+
+class Group(_Described, TyperGroup):
+    """A group of commands of robench's."""
+
+
+def describe(parameter: Any) -> None:
+    """Give a parameter its metavar, unless one was declared, and an option its group."""
+    if parameter.metavar is None:
+        named = METAVARS.get(parameter.name, parameter.name.upper().replace("_", "-"))
+        parameter.metavar = "" if getattr(parameter, "is_flag", False) else named
+    if parameter.param_type_name == "argument":
+        parameter.display_type_rich = lambda ctx: None  # its name says more than a column of types would
+    elif not parameter.rich_help_panel:
+        parameter.rich_help_panel = next((panel for panel, names in PANELS.items() if parameter.name in names), None)
