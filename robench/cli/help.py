@@ -108,5 +108,5 @@ def describe(parameter: Any) -> None:
         parameter.metavar = "" if getattr(parameter, "is_flag", False) else named
     if parameter.param_type_name == "argument":
         parameter.display_type_rich = lambda ctx: None  # its name says more than a column of types would
-    elif not parameter.rich_help_panel:
+    elif not getattr(parameter, "rich_help_panel", None):
         parameter.rich_help_panel = next((panel for panel, names in PANELS.items() if parameter.name in names), None)

@@ -10,6 +10,7 @@ import typer
 from robench.cli.app import command, results
 from robench.cli.compare import FOLDERS
 from robench.core.errors import RobenchError
+from robench.core.files import short
 from robench.core.registry import did_you_mean
 
 
@@ -76,7 +77,7 @@ def _rows(names: dict[Path, str], rows: list[str] | None) -> list[Path]:
         found = [path for path, name in names.items() if name == pattern or fnmatchcase(name, pattern)]
         if not found:
             raise RobenchError(
-                f"no card is of a model {pattern!r}; {did_you_mean(pattern, sorted(set(names.values())))}"
+                f"no card is of a model {short(repr(pattern))}; {did_you_mean(pattern, sorted(set(names.values())))}"
             )
         chosen |= dict.fromkeys(found)
     return list(chosen)

@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from functools import partial
 
 from robench.core.errors import RobenchError
+from robench.core.files import short
 from robench.core.registry import did_you_mean
 from robench.core.types import ResultCard, Suite
 from robench.results.scores import parts, score, score_difference, score_p
@@ -137,7 +138,7 @@ def _matching(text: str, suite: Suite, known: Sequence[str]) -> list[str]:
     ]
     found = [name for name in names if fnmatchcase(name, text)] or conditions
     if not found:
-        raise RobenchError(f"no column is named {text!r}; {did_you_mean(text, names)}")
+        raise RobenchError(f"no column is named {short(repr(text))}; {did_you_mean(text, names)}")
     return found
 
 

@@ -21,6 +21,7 @@ from robench.zoo import hub
 
 QUICK = ("--suite", "quick", "--dataset", "digits", "--n-images", "16", "--conditions", "clean", "--twin", "none")
 BOARD = Path(__file__).parents[2] / "leaderboards" / "cards"
+CARD = BOARD / "twn_resnet20.digits.robench-v1.json"
 RESULT = "twn_resnet20.digits.robench-v1"
 LONG = "x" * 5000
 RECIPE = """
@@ -69,6 +70,12 @@ SENTENCES = [
     (("compare", LONG, "b"), "there is no result card"),
     (("plot", LONG), "there is no result card"),
     (("show", LONG), "no model is named"),
+    (("table", LONG), "there is no result card"),
+    (("table", str(CARD), "--columns", "[/x]"), "no column is named '[/x]'"),
+    (("table", str(CARD), "--rows", LONG), "no card is of a model"),
+    (("table", str(CARD), "--out", "nowhere/t.tex"), "nowhere"),
+    (("cite", LONG), "no model is named"),
+    (("cite", "--suite", LONG), "no suite is named"),
     (("train", LONG), "no recipe is named"),
     (("train", "digits/twn_resnet20", "--seed", str(2**64)), "the seed of a recipe must be from 0"),
     (("leaderboard", "--cards", LONG), ""),
