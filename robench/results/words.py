@@ -151,16 +151,12 @@ def _shown(rows: Sequence[Row], suite: Suite) -> list[Row]:
 def _rows(rows: Sequence[Row]) -> Iterator[str]:
     """Which rows of a table are worse and which better, the most so first."""
     of_all = f"of {_count(len(rows), 'row')}"
-    for side, word in ((-1, "Worse"), (1, "Better")):
+    for side, word in ((-1, "Worse"), (1, "Better")) if rows else ():
         found = [row for row in rows if told(row.difference, row.p_holm) == side]
         found.sort(key=lambda row: -abs(row.difference.value))
         named = "; ".join(_row(row) for row in found[:LISTED])
         rest = f"; and {len(found) - LISTED} more" if len(found) > LISTED else ""
-        yield (
-            f"{word} than its twin in {len(found)} {of_all}: {named}{rest}."
-            if found
-            else (f"{word} than its twin in none {of_all}.")
-        )
+        yield f"{word} than its twin in {len(found) or 'none'} {of_all}{': ' if found else ''}{named}{rest}."
 
 
 def _row(row: Row) -> str:
@@ -169,6 +165,8 @@ def _row(row: Row) -> str:
 
 def _points(share: float) -> str:
     points = f"{100 * share:.1f}"
+    if points == "0.0":
+        return "less than 0.1 points"
     return "1 point" if points == "1.0" else f"{points} points"
 
 

@@ -11,7 +11,7 @@ from robench.results import cards
 from robench.results.compare import compare
 from robench.results.stats import Estimate
 from robench.results.summary import percent
-from robench.results.words import answer, told
+from robench.results.words import Finding, _sentence, answer, told
 
 N = 1000
 NOISE = (Condition("corruption", "gaussian", 1), Condition("corruption", "speckle", 1))
@@ -88,6 +88,16 @@ def test_what_does_not_apply_and_what_the_twin_lacks() -> None:
     assert "Under attack: n/a." in answer(ours, TWIN)
     half = replace(TWIN, measurements=TWIN.measurements[:1])
     assert "percent; its twin was not measured." in answer(make("t", {CLEAN: first(9), PGD: first(5)}), half)
+
+
+def test_a_difference_that_rounds_to_nothing_is_told_as_such() -> None:
+    finding = Finding("under noise", Estimate(0.9, 0.89, 0.91), Estimate(-0.0004, -0.0006, -0.0002), 0.001)
+    assert _sentence(finding, 0.001, TWIN).startswith("under noise it loses less than 0.1 points (90.0 percent")
+
+
+def test_without_a_row_in_common_none_is_counted() -> None:
+    ours, theirs = (replace(TWIN, measurements=rows) for rows in (TWIN.measurements[:1], TWIN.measurements[1:]))
+    assert "rows" not in answer(ours, theirs)
 
 
 def test_sizes() -> None:
