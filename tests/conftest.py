@@ -1,7 +1,10 @@
 """What many tests share: real models on real images."""
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,6 +17,7 @@ from robench.engine.model import ModelUnderTest
 from robench.engine.prepare import prepare
 
 CPU = torch.device("cpu")
+CHROMIUM = "/usr/bin/chromium"
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +50,15 @@ def resnet_digits(digits: Dataset) -> ModelUnderTest:
 @pytest.fixture(scope="session")
 def twn_digits(digits: Dataset) -> ModelUnderTest:
     return prepare(zoo.load("twn_resnet20", "digits", 10), digits, CPU)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A browser."""
+    if not shutil.which(CHROMIUM):
+        pytest.skip(f"there is no {CHROMIUM}; install Debian's package chromium to run this test")
+    playwright = pytest.importorskip("playwright.sync_api", reason="install robench[test] to run this test")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()

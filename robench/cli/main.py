@@ -8,6 +8,7 @@ import robench.cli.listing
 import robench.cli.plot
 import robench.cli.reproduce
 import robench.cli.show
+import robench.cli.site
 import robench.cli.table
 import robench.cli.train
 import robench.cli.zoo  # noqa: F401 (each module registers its commands)

@@ -34,6 +34,11 @@ def _boards(folder: Path, tell: Tell) -> dict[str, list[ResultCard]]:
     """Name of a board -> its cards, for every suite that has cards in ``folder``; arguments as for ``render``."""
     if not any(folder.glob("*.json")):
         raise RobenchError(f"there are no result cards in {folder}; make some with: robench evaluate --publish.")
+    return of_one_version(folder, tell)
+
+
+def of_one_version(folder: Path, tell: Tell = _refuse) -> dict[str, list[ResultCard]]:
+    """Name of a suite -> its cards, without suites whose cards are of different versions; arguments as for ``render``."""
     boards = {}
     for name, found in _by_suite(folder, tell).items():
         if len({card.suite for card in found}) > 1:

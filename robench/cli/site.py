@@ -1,0 +1,45 @@
+"""robench site."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress
+
+from robench.cli.app import command, messages, results, say
+from robench.core.errors import RobenchError
+
+
+@command
+def site(
+    cards: Annotated[Path, typer.Option(metavar="DIR", help="Folder of result cards.")] = Path("leaderboards/cards"),
+    studies: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the pages of reproduced studies.")] = Path(
+        "leaderboards/studies"
+    ),
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the site; files in it are replaced.")] = Path(
+        "site"
+    ),
+) -> None:
+    """Make a web site of the result cards: tables, curves, a page for each model, comparisons.
+
+    Open DIR/index.html in a browser, or put the folder on any web server: it needs no program there and no network.
+    """
+    from robench.site.build import write_site
+
+    left_out: list[str] = []
+    with Progress(console=messages, transient=True) as shown:
+        task = shown.add_task("reading cards", total=None)
+        first = write_site(
+            cards,
+            out,
+            studies,
+            left_out.append,
+            lambda done, total: shown.update(task, description="computing", completed=done, total=total),
+        )
+    results.print(f"wrote {first}", soft_wrap=True)
+    for reason in left_out:
+        say(f"left out: {reason}")
+    if left_out:
+        raise RobenchError(f"{len(left_out)} of the cards in {cards} are left out; see above.")
+    if not any(cards.glob("*.json")):
+        say(f"there are no result cards in {cards} yet; make some with: robench evaluate --publish")
