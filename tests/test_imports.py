@@ -16,7 +16,7 @@ LAYERS = [
     {"formats"},
     {path.parent.name for path in PACKAGE.glob("*/kind.py")},
     {"zoo", "results"},
-    {"training", "measure"},
+    {"training", "measure", "site"},
     {"api", "studies"},
 ]
 """From the lowest: a package imports packages of the layers below its own, and none beside it."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import cached_property
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -254,4 +255,11 @@ class ResultCard:
 
     def of(self, condition: Condition) -> list[Measurement]:
         """The measurements of one condition, by draw."""
-        return sorted((m for m in self.measurements if m.condition == condition), key=lambda m: m.draw)
+        return list(self._by_condition.get(condition, ()))
+
+    @cached_property
+    def _by_condition(self) -> dict[Condition, list[Measurement]]:
+        found: dict[Condition, list[Measurement]] = {}
+        for measurement in sorted(self.measurements, key=lambda m: m.draw):
+            found.setdefault(measurement.condition, []).append(measurement)
+        return found

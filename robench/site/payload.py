@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from robench.core.kinds import kind_of
-from robench.core.types import CLEAN, Condition, Measurement, ResultCard
+from robench.core.types import CLEAN, Condition, ResultCard
 from robench.results.figures import curve, panels
 from robench.results.stats import Estimate
 from robench.results.summary import VARIANTS
@@ -126,10 +126,7 @@ def curves(found: Board, cards: Sequence[ResultCard]) -> Json:
 
 def outcomes(card: ResultCard) -> Json:
     """Which images are right, for each condition of the suite and each draw; null where that was not judged."""
-    by_condition: dict[Condition, list[Measurement]] = {}
-    for measurement in card.measurements:
-        by_condition.setdefault(measurement.condition, []).append(measurement)
-    found = [sorted(by_condition.get(c, []), key=lambda m: m.draw) for c in card.suite.conditions]
+    found = [card.of(condition) for condition in card.suite.conditions]
     return {
         "images": card.data.n,
         "draws": [condition.draws for condition in card.suite.conditions],
