@@ -38,7 +38,7 @@ def _boards(folder: Path, tell: Tell) -> dict[str, list[ResultCard]]:
 
 
 def of_one_version(folder: Path, tell: Tell = _refuse) -> dict[str, list[ResultCard]]:
-    """Name of a suite -> its cards, without suites whose cards are of different versions; arguments as for ``render``."""
+    """Name of a suite -> its cards, without suites of which there are several versions; arguments as for ``render``."""
     boards = {}
     for name, found in _by_suite(folder, tell).items():
         if len({card.suite for card in found}) > 1:

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from robench.core.kinds import kind_of
 from robench.core.types import CLEAN, Condition, DataCard, ResultCard, Suite
 from robench.results.markdown import by_images
+from robench.results.scores import parts
 from robench.results.summary import Group, groups
 
 LONGEST = 40
@@ -19,10 +21,10 @@ class Part:
     """A section of a suite's tables, which the site folds and scores.
 
     Attributes:
-        key: of the part in addresses.
+        key: of the part in addresses: the name of its score where it has one.
         title: of the section.
         groups: its rows.
-        scored: the conditions that its score is over; empty where it has none of its own.
+        scored: the conditions that its score is over; empty where it has none.
     """
 
     key: str
@@ -66,11 +68,12 @@ class Board:
     def parts(self) -> list[Part]:
         """Sections of the suite, in its order; the clean condition counts in no score."""
         rows = [group for group in groups(self.suite) if group.conditions != (CLEAN,)]
-        found = []
+        scores, found = parts(self.suite), []
         for index, title in enumerate(dict.fromkeys(group.section for group in rows)):
             own = tuple(group for group in rows if group.section == title)
-            scored = tuple(c for g in own for c in g.conditions) if own[0].outcome == "top1" else ()
-            found.append(Part(f"part{index}", title, own, scored))
+            name = kind_of(own[0].conditions[0]).part if own[0].outcome == "top1" else ""
+            key = name if name in scores else f"part{index}"
+            found.append(Part(key, title, own, scores.get(name, ())))
         return found
 
     @cached_property

@@ -28,7 +28,9 @@ def _cells(board: Board, row: Row) -> Iterator[tuple[str, str, Cell]]:
     for part in board.parts:
         if part.scored:
             yield part.title, "score", row.scores[part.key]
-        yield from ((part.title, group.label, cell) for group, cell in zip(part.groups, row.cells[part.key], strict=True))
+        yield from (
+            (part.title, group.label, cell) for group, cell in zip(part.groups, row.cells[part.key], strict=True)
+        )
 
 
 def _record(board: Board, row: Row, section: str, label: str, cell: Cell) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from robench.core.types import ResultCard
 from robench.results.stats import Estimate
 from robench.results.summary import VARIANTS, Group, percent
+from robench.results.words import answer
 from robench.site import exports, payload
 from robench.site.boards import Board, Part, date, model_id
 from robench.site.purposes import purposes
@@ -35,7 +36,14 @@ def environment() -> Environment:
         loader=PackageLoader("robench.site"),
     )
     found.filters |= {"percent": _percent, "points": _points, "day": date, "size": _size, "again": exports.again}
-    found.globals |= {"variants": VARIANTS, "model_id": model_id, "tiles": _tiles, "part_rows": _part_rows, "clean_rows": _clean_rows}
+    found.globals |= {
+        "variants": VARIANTS,
+        "model_id": model_id,
+        "tiles": _tiles,
+        "part_rows": _part_rows,
+        "answer": answer,
+        "clean_rows": _clean_rows,
+    }
     return found
 
 

@@ -62,12 +62,32 @@ def _part(part: Part, places: dict[Condition, int]) -> Json:
         "key": part.key,
         "title": part.title,
         "outcome": part.outcome,
-        "scored": [places[condition] for condition in part.scored],
+        "scored": len(part.scored),
+        "families": _families(part, places),
         "columns": [
             {"label": group.label, "note": _note(group.conditions), "conditions": [places[c] for c in group.conditions]}
             for group in part.groups
         ],
     }
+
+
+def _families(part: Part, places: dict[Condition, int]) -> list[Json]:
+    """What a score averages (see ``robench.results.scores``): the conditions of each level of each family."""
+    families: dict[tuple[str, str], list[Condition]] = {}
+    for condition in part.scored:
+        families.setdefault((condition.kind, kind_of(condition).family(condition)), []).append(condition)
+    return [
+        {"worst": kind_of(own[0]).worst_case, "levels": [[places[c] for c in level] for level in _levels(own)]}
+        for own in families.values()
+    ]
+
+
+def _levels(conditions: Sequence[Condition]) -> list[list[Condition]]:
+    """Conditions that give one outcome together: each alone, or for the worst case all of a level, the lowest first."""
+    if not kind_of(conditions[0]).worst_case:
+        return [[condition] for condition in conditions]
+    levels = sorted({condition.level or 0.0 for condition in conditions})
+    return [[c for c in conditions if (c.level or 0.0) == level] for level in levels]
 
 
 def _note(conditions: Sequence[Condition]) -> str:
@@ -114,7 +134,10 @@ def curves(found: Board, cards: Sequence[ResultCard]) -> Json:
     return {
         "panels": [
             {"title": panel.title, "axis": panel.axis.name, "log": panel.axis.log, "clean": panel.axis.from_clean}
-            | {"section": panel.kind.section, "ticks": [[kind_of(c).x(c), kind_of(c).level(c)] for c in panel.conditions]}
+            | {
+                "section": panel.kind.section,
+                "ticks": [[kind_of(c).x(c), kind_of(c).level(c)] for c in panel.conditions],
+            }
             for panel in shown
         ],
         "curves": {

@@ -3,11 +3,11 @@
 from robench.core.types import Condition
 from robench.site.boards import Board
 
-BY_SECTION = {
-    "Clean and input noise": "a noisy camera",
-    "Attacks": "images under attack",
-    "Weight distortions": "noisy weights",
-    "Memory faults": "a faulty memory",
+BY_SCORE = {
+    "noise": "a noisy camera",
+    "attacks": "images under attack",
+    "weights": "noisy weights",
+    "memory": "a faulty memory",
 }
 BIT_ERRORS = "a memory, bit error rate"
 CLEAN = "undisturbed use"
@@ -15,7 +15,7 @@ CLEAN = "undisturbed use"
 
 def purposes(board: Board) -> list[tuple[str, str]]:
     """(column to sort by, purpose in words) of a board, the scores of its parts first."""
-    found = [(f"score:{part.key}", BY_SECTION.get(part.title, part.title)) for part in board.parts if part.scored]
+    found = [(f"score:{part.key}", BY_SCORE.get(part.key, part.title)) for part in board.parts if part.scored]
     for part in board.parts:
         for place, group in enumerate(part.groups):
             if _is_rate(group.conditions):

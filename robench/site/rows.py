@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from robench.core.types import ResultCard
+from robench.results.scores import score, score_difference
 from robench.results.stats import Estimate
 from robench.results.summary import MISSING, Group, accuracy, difference, flags
 from robench.site.boards import Board, Part, model_id
-from robench.site.scores import score, score_gap
 
 SOUND, FLAGGED, INCOMPLETE = "no flags", "flagged", "incomplete"
 
@@ -69,6 +69,6 @@ def _cell(card: ResultCard, twin: ResultCard | None, group: Group) -> Cell:
 
 
 def _score(card: ResultCard, twin: ResultCard | None, part: Part) -> Cell:
-    gap = score_gap(card, twin, part.scored) if twin else MISSING
+    gap = score_difference(card, twin, part.key) if twin else MISSING
     doubts = dict.fromkeys(flag for group in part.groups for flag in flags(card, group))
-    return Cell(score(card, part.scored), None if isinstance(gap, str) else gap, tuple(doubts))
+    return Cell(score(card, part.key), None if isinstance(gap, str) else gap, tuple(doubts))

@@ -38,8 +38,10 @@ def _page(path: Path) -> StudyPage:
 def render(text: str) -> str:
     """Markdown with tables as HTML; HTML in it is shown, never kept."""
     reader = MarkdownIt("commonmark", {"html": False}).enable("table")
-    return reader.render(text).replace("<table>", '<div class="scroll" tabindex="0"><table>').replace(
-        "</table>", "</table></div>"
+    return (
+        reader.render(text)
+        .replace("<table>", '<div class="scroll" tabindex="0"><table>')
+        .replace("</table>", "</table></div>")
     )
 
 

@@ -34,7 +34,9 @@ def synthetic(card: ResultCard, index: int) -> ResultCard:
         top1 = m.top1 & (rng.random(m.total) > 0.2 * rng.random())
         return replace(m, top1=top1, rounded=top1 if len(m.rounded) else m.rounded)
 
-    model = replace(card.model, name=f"net{index}", bits=int(rng.choice([1, 2, 4, 8])), stored_bytes=int(rng.integers(5e4, 1e6)))
+    model = replace(
+        card.model, name=f"net{index}", bits=int(rng.choice([1, 2, 4, 8])), stored_bytes=int(rng.integers(5e4, 1e6))
+    )
     return replace(card, model=model, measurements=tuple(map(turned, card.measurements)))
 
 
@@ -70,7 +72,7 @@ def sent(page: Any) -> float:
     return page.evaluate("performance.getEntries().reduce((sum, one) => sum + (one.decodedBodySize || 0), 0)") / 1e6
 
 
-@pytest.mark.parametrize("fragment", ["sort=clean", "bits=2", "gaps=1", "open=part0,part1"])
+@pytest.mark.parametrize("fragment", ["sort=clean", "bits=2", "gaps=1", "open=noise,attacks"])
 def test_change_of_the_view(benchmark, site: str, page: Any, fragment: str) -> None:
     visit(page, site)
     fragments = iter([fragment, ""] * 5)

@@ -10,13 +10,17 @@ from typing import Any
 
 import pytest
 
-from robench.core.types import ResultCard
+from robench.core.types import Condition, ResultCard
 from robench.results import cards
 from robench.site.build import write_site
 
 ROOT = Path(__file__).parents[2]
 CARDS = ROOT / "leaderboards" / "cards"
-HOSTILE = ("<img src=x onerror=\"document.title='hacked'\">", "a|b", "</script><script>document.title='hacked'</script>")
+HOSTILE = (
+    "<img src=x onerror=\"document.title='hacked'\">",
+    "a|b",
+    "</script><script>document.title='hacked'</script>",
+)
 
 Build = Callable[[Path, Path], Path]
 
@@ -56,11 +60,19 @@ def hostile(build: Build, published: list[ResultCard], tmp_path_factory: pytest.
 
 
 def spoilt(card: ResultCard, text: str) -> ResultCard:
-    """A card that says ``text`` wherever it can."""
-    flagged = tuple(replace(m, flags=(text,)) for m in card.measurements)
-    model = replace(card.model, name=text, architecture=text, quantizer=text, paper=text, source=text, training={text: text})
+    """A card that says ``text`` wherever it can; the name of a condition is the same in all, as suites are."""
+
+    def renamed(condition: Condition) -> Condition:
+        return replace(condition, name=HOSTILE[0]) if condition.name == "speckle" else condition
+
+    found = tuple(replace(m, condition=renamed(m.condition), flags=(text,)) for m in card.measurements)
+    suite = replace(card.suite, conditions=tuple(map(renamed, card.suite.conditions)))
+    model = replace(
+        card.model, name=text, architecture=text, quantizer=text, paper=text, source=text, training={text: text}
+    )
     data = replace(card.data, name=text, source=text)
-    return replace(card, model=model, data=data, measurements=flagged, provenance={text: text, "created": text})
+    provenance = {text: text, "created": text}
+    return replace(card, model=model, suite=suite, data=data, measurements=found, provenance=provenance)
 
 
 @pytest.fixture

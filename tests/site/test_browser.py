@@ -13,9 +13,9 @@ import pytest
 from robench.results import cards
 from robench.results.compare import compare
 from robench.results.leaderboard import of_one_version
+from robench.results.scores import score, score_difference, score_p
 from robench.results.stats import Estimate
-from robench.site.boards import Board, boards_of
-from robench.site.scores import score
+from robench.site.boards import Board, boards_of, model_id
 
 ROOT = Path(__file__).parents[2]
 CARDS = ROOT / "leaderboards" / "cards"
@@ -24,15 +24,13 @@ ROWS = ".tabulator-row"
 NAMES = ".tabulator-row [tabulator-field='name']"
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
 PAGES = [
-    f"index.html#board={V1}&bits=2&gaps=1&open=part0,part1",
+    f"index.html#board={V1}&bits=2&gaps=1&open=noise,attacks",
     "curves.html",
     "pareto.html",
     "compare.html",
-    "studies.html",
     "studies/poster-2018.html",
     "methods.html",
     "models/w8a8_resnet20.cifar10.b807f7d2.html",
-    "models/int8_resnet20.digits.e08288cb.html",
 ]
 
 
@@ -54,7 +52,7 @@ def ready(page: Any, fragment: str) -> None:
 
 
 def by_noise(board: Board, bits: int) -> list[str]:
-    found = [(score(card, board.parts[0].scored), card.model.name) for card in board.cards if card.model.bits == bits]
+    found = [(score(card, "noise"), card.model.name) for card in board.cards if card.model.bits == bits]
     return [name for estimate, name in sorted(found, key=lambda pair: -pair[0].value) if isinstance(estimate, Estimate)]
 
 
@@ -136,7 +134,7 @@ def test_a_flag_is_told_on_hover_on_tap_and_by_keyboard(site: Path, look) -> Non
     assert "unpredictable" in told.inner_text()
     page.keyboard.press("Escape")
     assert not told.count()
-    phone = look(address(site, "index.html#state=flagged&sort=score:part1"), **PHONE)
+    phone = look(address(site, "index.html#state=flagged&sort=score:attacks"), **PHONE)
     phone.locator(".flag").first.tap()
     assert "unpredictable" in phone.locator(".popover:popover-open").inner_text()
 
@@ -183,6 +181,28 @@ def test_two_models_are_compared_as_the_command_compares_them(site: Path, look) 
         assert ours["p"] == pytest.approx(theirs.p, abs=0.02 if bootstrap else 1e-6)
 
 
+def test_differences_of_scores_are_those_of_the_package(site: Path, look, board: Board) -> None:
+    page = look(address(site, "index.html"))
+    pair = [next(card for card in board.cards if card.model.name == name) for name in ("bc_resnet20", "w8a8_resnet20")]
+    for part in board.parts:
+        if not part.scored:
+            continue
+        found = page.evaluate(
+            """async ([board, keys, part]) => {
+                const [data, ...outcomes] = await Promise.all([board, ...keys].map(robench.load));
+                const { families } = data.parts.find((one) => one.key === part);
+                const { estimate, p } = robench.pairing.scoreDifference(...outcomes, families);
+                return [...estimate, p];
+            }""",
+            [board.id, [f"{model_id(card)}.{board.suite.name}" for card in pair], part.key],
+        )
+        wanted = score_difference(*pair, part.key)
+        assert isinstance(wanted, Estimate)
+        shown = [100 * wanted.value, 100 * wanted.low, 100 * wanted.high]
+        assert found[:3] == pytest.approx(shown, abs=1e-6)
+        assert found[3] == pytest.approx(score_p(*pair, part.key), abs=1e-6)
+
+
 def test_curves_of_the_models_that_are_chosen(site: Path, look) -> None:
     page = look(address(site, "curves.html"))
     drawn = page.locator("#models input:checked").count()
@@ -196,9 +216,11 @@ def test_curves_of_the_models_that_are_chosen(site: Path, look) -> None:
 
 def test_sizes_against_scores(site: Path, look) -> None:
     page = look(address(site, "pareto.html"))
-    page.get_by_label("Score").select_option("clean")
+    page.locator("select[name=score]").select_option("clean")
     ready(page, "score=clean")
-    front = page.locator(f"{ROWS}:has([tabulator-field='front'] span:text-is('yes')) [tabulator-field='name']").all_inner_texts()
+    front = page.locator(
+        f"{ROWS}:has([tabulator-field='front'] span:text-is('yes')) [tabulator-field='name']"
+    ).all_inner_texts()
     assert front[0] == "bc_resnet20"
     assert "alexnet_none_c" not in front
 
@@ -215,7 +237,7 @@ def test_axe_finds_nothing(site: Path, look, name: str) -> None:
 
 
 def test_nothing_is_wider_than_a_phone(site: Path, look) -> None:
-    for name in PAGES:
+    for name in (PAGES[0], "pareto.html", "compare.html", "models/int8_resnet20.digits.e08288cb.html"):
         page = look(address(site, name), **PHONE)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
         page.context.close()
@@ -245,7 +267,8 @@ def test_hostile_cards_change_no_page(hostile: Path, look) -> None:
 
 
 def test_hostile_flags_and_conditions_are_text(hostile: Path, look) -> None:
-    page = look(address(hostile, "index.html#open=part0,part1&gaps=1"))
+    page = look(address(hostile, "index.html#open=noise,attacks&gaps=1"))
+    assert "<img src=x" in page.locator(".tabulator-header").inner_text()
     page.locator(".flag").first.hover()
     told = page.locator(".popover:popover-open").inner_text()
     assert "onerror" in told or "script" in told or "a|b" in told

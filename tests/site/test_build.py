@@ -102,7 +102,9 @@ def test_a_text_in_a_csv_is_no_formula() -> None:
 
 
 def test_a_data_file_is_one_call() -> None:
-    assert script("a'\"</script>", {"é": "\u2028"}).startswith('robench.give("a\'\\"</script>", {"\\u00e9":"\\u2028"});')
+    assert script("a'\"</script>", {"é": "\u2028"}).startswith(
+        'robench.give("a\'\\"</script>", {"\\u00e9":"\\u2028"});'
+    )
 
 
 def test_html_in_a_study_is_shown() -> None:

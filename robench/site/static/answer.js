@@ -9,7 +9,7 @@ robench.answer = (() => {
   /** First minus second over what a column shows, paired by image. */
   async function pair(board, column, first, second) {
     const found = await Promise.all([first, second].map((model) => load(key(board, model))));
-    return column.score ? pairing.scoreDifference(...found, column.conditions, board.clean)
+    return column.score ? pairing.scoreDifference(...found, column.part.families)
       : pairing.difference(...found, column.conditions, column.outcome);
   }
 

@@ -13,9 +13,9 @@
   function columnsOf(found) {
     const listed = [{ field: "clean", title: "clean", words: "on images and weights as they are", conditions: [found.clean], outcome: "top1", drawn: true }];
     for (const part of found.parts) {
-      if (part.scored.length) {
-        listed.push({ field: `score:${part.key}`, title: "mean", part, score: true, drawn: true, conditions: part.scored,
-          words: `mean over ${part.scored.length} conditions (${part.title.toLowerCase()})` });
+      if (part.scored) {
+        listed.push({ field: `score:${part.key}`, title: "score", part, score: true, drawn: true,
+          words: `the ${part.key} score, over ${part.scored} conditions` });
       }
       part.columns.forEach((column, place) => listed.push({ field: `cell:${part.key}:${place}`, title: column.label, note: column.note,
         part, conditions: column.conditions, outcome: part.outcome, words: `under ${column.label}${column.note ? `, ${column.note}` : ""}` }));

@@ -47,19 +47,27 @@ robench.pairing = (() => {
     return [(b0 - c0) / n0, centre - half, centre + half];
   }
 
-  /** Two-way analysis of variance over draws and images of a matrix of differences. */
-  function crossed(rows) {
-    const draws = rows.length, images = rows[0].length;
-    const byDraw = rows.map(mean), byImage = perImage(rows), all = mean(byDraw);
-    const ofDraws = images * variance(byDraw), ofImages = draws * variance(byImage);
-    let rest = 0;
-    rows.forEach((row, d) => row.forEach((one, i) => { rest += (one - byDraw[d] - byImage[i] + all) ** 2; }));
-    rest /= (draws - 1) * (images - 1);
-    const total = Math.max(ofDraws + ofImages - rest, ofImages);
+  /** Sum of the means of blocks [draws][images], by the analysis of variance over the draws of each and the images of all. */
+  function crossedSum(blocks) {
+    const images = blocks[0][0].length, means = blocks.map(perImage);
+    const byImage = means[0].map((_, i) => means.reduce((sum, one) => sum + one[i], 0));
+    const ofImages = variance(byImage) / images, all = mean(byImage);
+    let total = ofImages;
+    const parts = [[ofImages, images - 1]];
+    blocks.forEach((block, place) => {
+      const draws = block.length;
+      if (draws < 2) return;
+      const byDraw = block.map(mean), middle = mean(byDraw), freedom = (draws - 1) * (images - 1);
+      const ofDraws = variance(byDraw) / draws;
+      let rest = 0;
+      block.forEach((row, d) => row.forEach((one, i) => { rest += (one - byDraw[d] - means[place][i] + middle) ** 2; }));
+      rest /= freedom * draws * images;
+      total += Math.max(ofDraws - rest, 0);
+      parts.push([ofDraws, draws - 1], [rest, freedom]);
+    });
     if (!total) return { estimate: [all, all, all], p: all === 0 ? 1 : 0 };
-    const parts = [[ofDraws, draws - 1], [ofImages, images - 1], [rest, (draws - 1) * (images - 1)]];
     const freedom = Math.max(total ** 2 / parts.reduce((sum, [part, degrees]) => sum + part ** 2 / degrees, 0), 1);
-    const error = Math.sqrt(total / (draws * images)), half = jStat.studentt.inv(0.975, freedom) * error;
+    const error = Math.sqrt(total), half = jStat.studentt.inv(0.975, freedom) * error;
     return { estimate: [all, all - half, all + half], p: 2 * jStat.studentt.cdf(-Math.abs(all) / error, freedom) };
   }
 
@@ -89,23 +97,38 @@ robench.pairing = (() => {
     const fixed = same(ours) && same(theirs);
     if (ours.length === 1) return { estimate: agresti(b, c, ours[0].length), p: mcnemar(b, c) };
     const rows = ours.map((row, d) => Array.from(row, (bit, i) => bit - theirs[d][i]));
-    const found = single ? crossed(rows) : overImages(perImage(rows));
+    const found = single ? crossedSum([rows]) : overImages(perImage(rows));
     return fixed ? { estimate: agresti(b, c, ours[0].length), p: found.p } : found;
   }
 
-  /** The mean over conditions of the mean over draws, image by image; conditions that changed nothing count as clean. */
-  function score(found, conditions, clean) {
-    const sums = new Float64Array(found.images);
-    for (const place of conditions) {
-      const rows = outcomes(found, [place], "top1") || outcomes(found, [clean], "top1");
-      perImage(rows).forEach((one, i) => { sums[i] += one / conditions.length; });
-    }
-    return sums;
+  /** Outcomes of a family, level by level [draws][images]; in the worst case an image that fell at a level falls at all above. */
+  function familyRows(found, family) {
+    const levels = family.levels.map((places) => outcomes(found, places, "top1"));
+    if (!family.worst) return levels;
+    let standing = null;
+    return levels.map((rows) => {
+      standing = (standing ? [standing, ...rows] : rows).reduce((all, row) => all.map((bit, i) => bit & row[i]));
+      return [standing];
+    });
   }
 
-  function scoreDifference(first, second, conditions, clean) {
-    const ours = score(first, conditions, clean), theirs = score(second, conditions, clean);
-    const found = overImages(Array.from(ours, (one, i) => one - theirs[i]));
+  /** First minus second of a score (see robench/results/scores.py), weighted, added up where the number of draws is the same. */
+  function scoreBlocks(first, second, families) {
+    const blocks = new Map();
+    for (const family of families) {
+      const [ours, theirs] = [first, second].map((found) => familyRows(found, family));
+      const weight = 1 / (families.length * ours.length);
+      ours.forEach((rows, level) => {
+        const sums = blocks.get(rows.length) || rows.map((row) => new Float64Array(row.length));
+        rows.forEach((row, d) => row.forEach((bit, i) => { sums[d][i] += weight * (bit - theirs[level][d][i]); }));
+        blocks.set(rows.length, sums);
+      });
+    }
+    return [...blocks.values()];
+  }
+
+  function scoreDifference(first, second, families) {
+    const found = crossedSum(scoreBlocks(first, second, families));
     return { estimate: found.estimate.map((one) => 100 * one), p: found.p };
   }
 

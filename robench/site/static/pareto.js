@@ -10,7 +10,7 @@
 
   /** Scores of a board: its parts', and the clean accuracy. */
   function scores(board) {
-    return [...board.parts.filter((part) => part.scored.length).map((part) => [part.key, `mean: ${part.title}`]), ["clean", "clean"]];
+    return [...board.parts.filter((part) => part.scored).map((part) => [part.key, `${part.key} score`]), ["clean", "clean"]];
   }
 
   function points(board, key) {
