@@ -56,6 +56,7 @@ EXAMPLES = {
     ),
     "compare": ("robench compare twn_resnet20 bwn_resnet20",),
     "plot": ("robench plot twn_resnet20 fp_resnet20 --out figures",),
+    "site": ("robench site", "robench site --cards runs --out public"),
     "table": (
         "robench table runs/*.robench-v1.*json --format latex --out table.tex",
         "robench table runs/*.json --rows 'twn*' --columns clean --columns attack/pgd",

@@ -12,17 +12,17 @@ from robench.core.errors import RobenchError
 
 @command
 def site(
-    cards: Annotated[Path, typer.Option(metavar="DIR", help="Folder of result cards.")] = Path("leaderboards/cards"),
-    studies: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the pages of reproduced studies.")] = Path(
+    cards: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder of result cards.")] = Path("leaderboards/cards"),
+    studies: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder of the pages of reproduced studies.")] = Path(
         "leaderboards/studies"
     ),
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the site; files in it are replaced.")] = Path(
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for the site; files in it are replaced.")] = Path(
         "site"
     ),
 ) -> None:
     """Make a web site of the result cards: tables, curves, a page for each model, comparisons.
 
-    Open DIR/index.html in a browser, or put the folder on any web server: it needs no program there and no network.
+    Open site/index.html in a browser, or put the folder on any web server: it needs no program there and no network.
     """
     from robench.site.build import write_site
 
