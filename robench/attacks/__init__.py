@@ -13,6 +13,8 @@ from robench.core.registry import Registry
 if TYPE_CHECKING:
     import torch
 
+    from robench.attacks.library import Library
+
 NORMS = ("linf", "l2")
 
 
@@ -76,16 +78,18 @@ class Traits:
     Attributes:
         gradient: it uses the model's gradients; an attack that does not is a black-box attack.
         single_step: it takes one gradient step.
-        norms: of the budgets that it can keep.
+        norms: of the budgets that it can keep; the first is meant where a condition names none.
         distance: it stops at the first perturbation that fools, so that the size of that means something.
+        minimal: it looks for the smallest perturbation that fools, whatever the budget: one that is larger is no fault.
         bare: it is a library's own, and is given the model as it was loaded, without robench's shortcuts and surrogate
-            gradients, one epsilon at a time.
+            gradients, one epsilon and one block of images at a time (see ``robench.attacks.bare``).
     """
 
     gradient: bool = True
     single_step: bool = False
     norms: tuple[str, ...] = NORMS
     distance: bool = False
+    minimal: bool = False
     bare: bool = False
 
 
@@ -100,12 +104,14 @@ class Attack:
             ``traits``.
         resume: (model, start, x, y, budget, **params) -> images: a few steps more from perturbed images ``start``,
             which are within the budget and do not fool; None where the attack cannot go on.
+        library: the package that brings the variants; None for robench's own attacks.
     """
 
     function: Function
     traits: Traits = Traits()
     variants: Mapping[str, Traits] = field(default_factory=dict)
     resume: Function | None = None
+    library: Library | None = None
 
 
 ATTACKS: Registry[Attack] = Registry("attack", "robench.attacks")
@@ -116,12 +122,13 @@ def register(
     *,
     variants: Mapping[str, Traits] | None = None,
     resume: Function | None = None,
+    library: Library | None = None,
     **traits: Any,
 ) -> Callable[[Function], Function]:
     """Add an attack under ``name``; ``traits`` are the fields of ``Traits``, such as ``gradient=False``."""
 
     def add(function: Function) -> Function:
-        ATTACKS.add(name, Attack(function, Traits(**traits), variants or {}, resume))
+        ATTACKS.add(name, Attack(function, Traits(**traits), variants or {}, resume, library))
         return function
 
     return add

@@ -1,24 +1,54 @@
 """The wrapper of every attack: holds it to its budget and keys its randomness by image."""
 
 import inspect
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from torch import nn
 
-from robench.attacks import ATTACKS, NORMS, Attack, Budget, ImageStreams
-from robench.attacks.toolbox import per_image, size
+from robench.attacks import ATTACKS, Attack, Budget, ImageStreams
+from robench.attacks.bare import TimeLimit, run_bare
+from robench.attacks.library import problem
+from robench.attacks.toolbox import SLACK, per_image, project, size
 from robench.core.errors import RobenchError
 from robench.core.seeding import stream
 from robench.core.types import Condition, Value
 
-SLACK = 1e-6
-"""Float32 rounds pixels near 1 by 6e-8, and sums of L2 by more: within this, a perturbation counts as in the budget."""
 LARGEST = 100_000
 """Of a parameter of an attack: steps and queries beyond it would take days, and memory to match."""
 COUNTS = ("steps", "queries", "n_queries")
 """Parameters of other libraries' attacks that count something."""
+TIME_LIMIT = "time_limit_s"
+SECONDS = 600.0
+"""That a library's attack may take on all images together, unless a condition gives ``time_limit_s``."""
+
+
+class Perturbed(NamedTuple):
+    """What an attack gave for a batch, and what its wrapper had to do to it.
+
+    Attributes:
+        images: [N, C, H, W], in [0, 1] and within the budget.
+        beyond: bool [N], which of them are projections of something larger.
+        broken: bool [N], which are clean, because the attack gave no finite numbers.
+        unfinished: bool [N], for which the attack had no time, or not enough.
+    """
+
+    images: torch.Tensor
+    beyond: torch.Tensor
+    broken: torch.Tensor
+    unfinished: torch.Tensor
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """What a condition asks for: the attack with the traits of its variant, its norm, time and own parameters."""
+
+    attack: Attack
+    norm: str
+    seconds: float
+    params: dict[str, Value]
 
 
 def perturb(
@@ -30,34 +60,59 @@ def perturb(
     draw: int = 0,
     images: Iterable[int] | None = None,
     epsilons: torch.Tensor | None = None,
-    kept: Callable[[torch.Tensor], None] = lambda within: None,
 ) -> torch.Tensor:
+    """The images that :func:`attempt` gives."""
+    return attempt(model, x, y, condition, seed, draw, images, epsilons).images
+
+
+def attempt(
+    model: nn.Module,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    condition: Condition,
+    seed: int,
+    draw: int = 0,
+    images: Iterable[int] | None = None,
+    epsilons: torch.Tensor | None = None,
+    limit: TimeLimit | None = None,
+) -> Perturbed:
     """Attack a batch and give images that are in [0, 1] and within the budget, whatever the attack did.
 
     Args:
         model: pixels in [0, 1] -> logits.
         x: float32 [N, C, H, W] in [0, 1].
         y: int64 [N].
-        condition: one that :func:`check` has passed. Its name is a registered attack or ``torchattacks:CLASS``, its
-            level is epsilon on the [0, 1] scale, its params are the attack's, and ``norm`` ("linf" unless given).
+        condition: one that :func:`check` has passed. Its name is a registered attack or one of a library
+            (``torchattacks:CLASS``), its level is epsilon on the [0, 1] scale, its params are the attack's, and
+            ``norm`` (the attack's own unless given).
         seed, draw, images: of the random streams; ``images`` are the indices of the batch in the data set, 0 to N-1
             unless given.
         epsilons: a budget for each image, float [N], instead of the condition's level for all.
-        kept: hears for which images, bool [N], the attack kept to its budget.
+        limit: of the time of a library's attack; the condition's own, from now on, unless given.
 
     Returns:
-        float32 of the shape of x. An image whose perturbation broke the budget, or is not finite, comes back clean.
+        Images of the shape of x. What an attack gives beyond its budget is projected into it; what is not finite comes
+        back clean.
 
     Raises:
         RobenchError: unknown attack, or a result of another shape.
     """
-    attack, norm, params = _settings(condition)
-    budget = Budget(norm, x.new_full((len(x),), condition.level or 0.0) if epsilons is None else epsilons)
+    settings = _settings(condition)
+    function, params = settings.attack.function, settings.params
+    budget = Budget(settings.norm, x.new_full((len(x),), condition.level or 0.0) if epsilons is None else epsilons)
     indices = range(len(x)) if images is None else images
     streams = ImageStreams([stream(seed, "attack", condition.name, draw, int(index)) for index in indices])
-    result, within = _held(attack.function(model, x, y, budget, streams, **params), x, budget, condition.name)
-    kept(within)
-    return result
+    if settings.attack.traits.bare:
+        limit = limit or TimeLimit(settings.seconds)
+        result, unfinished = run_bare(function, model, x, y, budget, streams, params, limit)
+    else:
+        result, unfinished = function(model, x, y, budget, streams, **params), torch.zeros_like(y, dtype=torch.bool)
+    return Perturbed(*_held(result, x, budget, condition.name), unfinished)
+
+
+def time_limit(condition: Condition) -> TimeLimit:
+    """The time that a library's attack has for all images of a condition, from now on."""
+    return TimeLimit(_settings(condition).seconds)
 
 
 def resume(
@@ -69,30 +124,37 @@ def resume(
     epsilons: torch.Tensor,
 ) -> torch.Tensor:
     """Go on with an attack from images ``start`` within the budgets ``epsilons``; ``start`` if it does not know how."""
-    attack, norm, params = _settings(condition)
-    if attack.resume is None:
+    settings = _settings(condition)
+    if settings.attack.resume is None:
         return start
-    budget = Budget(norm, epsilons)
-    return _held(attack.resume(model, start, x, y, budget, **params), x, budget, condition.name)[0]
+    budget = Budget(settings.norm, epsilons)
+    return _held(settings.attack.resume(model, start, x, y, budget, **settings.params), x, budget, condition.name)[0]
 
 
-def _held(result: torch.Tensor, x: torch.Tensor, budget: Budget, name: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """What an attack gave, clean where that is outside the budget or not finite; and which images are within it."""
+def _held(
+    result: torch.Tensor, x: torch.Tensor, budget: Budget, name: str
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """What an attack gave, projected into the budget, or clean where it is not finite; and where that was needed."""
     if result.shape != x.shape:
         raise RobenchError(f"the attack {name} gave {list(result.shape)} for {list(x.shape)}; fix the plug-in.")
-    within = (size(result - x, budget.norm) <= budget.epsilon + SLACK) & result.isfinite().flatten(1).all(1)
-    return torch.where(per_image(within, x), result.detach().to(x.dtype).clamp(0, 1), x), within
+    result = result.detach().to(x)
+    finite = result.isfinite().flatten(1).all(1)
+    result = torch.where(per_image(finite, x), result, x).clamp(0, 1)
+    beyond = size(result - x, budget.norm) > budget.epsilon + SLACK
+    return torch.where(per_image(beyond, x), project(result, x, budget), result), beyond, ~finite
 
 
 def check(condition: Condition) -> Attack:
     """The attack that a condition names, with the traits of the variant that it names.
 
     Raises:
-        RobenchError: no such attack, an epsilon or norm that makes no sense, or parameters that do not fit.
+        RobenchError: no such attack, a library that is not here, an epsilon or norm that makes no sense, or parameters
+            that do not fit.
     """
-    attack, norm, params = _settings(condition)
+    settings = _settings(condition)
+    attack, norm = settings.attack, settings.norm
+    library = _library_parameters(attack, condition)
     epsilon = condition.level
-    attack = replace(attack, traits=attack.variants.get(str(params.get("argument")), attack.traits))
     if norm not in attack.traits.norms:
         raise RobenchError(f"the norm of {condition.name} must be {' or '.join(attack.traits.norms)}, not {norm!r}.")
     largest = 1.0 if norm == "linf" else float("inf")
@@ -102,35 +164,52 @@ def check(condition: Condition) -> Attack:
         raise RobenchError(
             f"the epsilon of {condition.name} must be a number {bound} on the [0, 1] pixel scale, not {epsilon}{hint}."
         )
-    _check_params(attack, condition, params)
+    if not settings.seconds > 0:
+        raise RobenchError(f"{TIME_LIMIT} of the attack {condition.name} must be a number of seconds above 0.")
+    _check_params(attack, condition, settings.params, library)
     return attack
 
 
 def settings_of(condition: Condition) -> dict[str, Value]:
     """The parameters of the attack that a condition names, with its defaults for those that are not given."""
-    attack, _, params = _settings(condition)
-    return _defaults(attack) | params
+    settings = _settings(condition)
+    return _defaults(settings.attack) | settings.params
 
 
-def _settings(condition: Condition) -> tuple[Attack, str, dict[str, Value]]:
-    """The attack that a condition names, its norm, and its own parameters."""
+def _settings(condition: Condition) -> _Settings:
     name, _, argument = condition.name.partition(":")
+    attack = ATTACKS[name]
     params: dict[str, Value] = dict(condition.params) | ({"argument": argument} if argument else {})
-    norm = str(params.pop("norm", NORMS[0]))
-    return ATTACKS[name], norm, params
+    attack = replace(attack, traits=attack.variants.get(argument, attack.traits))
+    norm = str(params.pop("norm", attack.traits.norms[0]))
+    seconds = params.pop(TIME_LIMIT, SECONDS) if attack.traits.bare else SECONDS
+    good = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    return _Settings(attack, norm, float(seconds) if good else -1.0, params)
 
 
-def _check_params(attack: Attack, condition: Condition, params: dict[str, Value]) -> None:
+def _library_parameters(attack: Attack, condition: Condition) -> dict[str, Value | None]:
+    """What the library's attack that a condition names takes; nothing for robench's own attacks."""
+    if attack.library is None:
+        return {}
+    return attack.library.parameters(attack.library.find(condition.name.partition(":")[2], attack.variants))
+
+
+def _check_params(
+    attack: Attack, condition: Condition, params: dict[str, Value], library: dict[str, Value | None]
+) -> None:
     defaults = _defaults(attack)
-    unknown = [name for name in params if name not in defaults]
     known = inspect.signature(attack.function).parameters.values()
-    if unknown and not any(p.kind is p.VAR_KEYWORD for p in known):
-        takes = ", ".join(["norm", *defaults])
-        raise RobenchError(f"the attack {condition.name} has no parameter {unknown[0]!r}; it takes: {takes}.")
+    free = attack.library is None and any(p.kind is p.VAR_KEYWORD for p in known)
+    takes = ["norm", *([TIME_LIMIT] if attack.traits.bare else []), *defaults, *library]
     for name, value in params.items():
-        problem = _problem(value, defaults.get(name, 1 if name in COUNTS else inspect.Parameter.empty))
-        if problem:
-            raise RobenchError(f"{name} of the attack {condition.name} must be {problem}, not {value!r}.")
+        if name in library:
+            wanted = problem(value, library[name]) or (_problem(value, 1) if name in COUNTS else "")
+        elif name in defaults or free:
+            wanted = _problem(value, defaults.get(name, 1 if name in COUNTS else inspect.Parameter.empty))
+        else:
+            raise RobenchError(f"the attack {condition.name} has no parameter {name!r}; it takes: {', '.join(takes)}.")
+        if wanted:
+            raise RobenchError(f"{name} of the attack {condition.name} must be {wanted}, not {value!r}.")
 
 
 def _defaults(attack: Attack) -> dict[str, Value]:

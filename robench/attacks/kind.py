@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from robench.attacks import NORMS
 from robench.attacks.comparisons import doubts
 from robench.core.errors import RobenchError
 from robench.core.kinds import Axis, Kind, Progress, register
-from robench.core.types import Condition, Measurement, ResultCard
+from robench.core.types import Condition, Measurement, ResultCard, Value
 
 if TYPE_CHECKING:
     from robench.engine.task import Task
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 class AttackKind(Kind):
     """An adversarial perturbation of the input within a budget; the level is epsilon on the [0, 1] pixel scale."""
 
-    name, section, protocol = "attack", "Attacks", 8
+    name, section, protocol = "attack", "Attacks", 9
     part, worst_case = "attacks", True
     further_sections: ClassVar[Mapping[str, str]] = {"rounded": "Attacks, on adversarial images rounded to 8 bits"}
 
@@ -31,8 +32,17 @@ class AttackKind(Kind):
         traits = attack.traits
         if condition.grid and traits.bare:
             raise RobenchError(f"{condition.name} takes one epsilon for all images; leave search out of the suite.")
-        known = {"distance": traits.distance, "gradient": traits.gradient, "single_step": traits.single_step}
-        return replace(condition, facts=tuple(known.items()))
+        known: dict[str, Value] = {
+            "distance": traits.distance,
+            "gradient": traits.gradient,
+            "single_step": traits.single_step,
+        }
+        if attack.library is not None:
+            known["library"] = attack.library.version()
+        # An epsilon means nothing without its norm: one that an attack has by itself is written down as well.
+        own = () if traits.norms[0] == NORMS[0] or condition.setting("norm") else (("norm", traits.norms[0]),)
+        params = tuple(sorted(condition.params + own))
+        return replace(condition, params=params, facts=tuple(sorted(known.items())))
 
     def measure(self, task: "Task", progress: Progress) -> Measurement:
         """Attack what is right without an attack; conditions that differ in the level alone share one search."""
@@ -56,16 +66,16 @@ class AttackKind(Kind):
         return ATTACKS[condition.name.partition(":")[0]].function
 
     def level(self, condition: Condition) -> str:
-        """Epsilon in pixel levels: ``8/255``."""
-        return f"{(condition.level or 0) * 255:g}/255"
+        """Epsilon: in pixel levels, ``8/255``, for Linf; a number for L2."""
+        return f"{condition.level or 0:g}" if _in_l2(condition) else f"{(condition.level or 0) * 255:g}/255"
 
     def axis(self, condition: Condition) -> Axis:
         """Epsilons by factors."""
-        return Axis("epsilon, pixel levels of 255", log=True, from_clean=True)
+        return Axis("epsilon in L2" if _in_l2(condition) else "epsilon, pixel levels of 255", log=True, from_clean=True)
 
     def x(self, condition: Condition) -> float:
-        """Epsilon in pixel levels."""
-        return 255 * (condition.level or 0.0)
+        """Epsilon, for Linf in pixel levels."""
+        return (1 if _in_l2(condition) else 255) * (condition.level or 0.0)
 
     def cost(self, condition: Condition) -> int:
         """A backward pass counts as two forward passes; the verdicts, plain and rounded, are two more."""
@@ -85,3 +95,7 @@ class AttackKind(Kind):
     def doubts(self, card: ResultCard, condition: Condition) -> list[str]:
         """Where an attack that is given less achieves more."""
         return doubts(card, condition)
+
+
+def _in_l2(condition: Condition) -> bool:
+    return condition.setting("norm") == "l2"

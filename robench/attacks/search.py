@@ -22,7 +22,7 @@ import numpy.typing as npt
 import torch
 
 from robench.attacks import Traits
-from robench.attacks.apply import check, perturb, resume
+from robench.attacks.apply import attempt, check, resume, time_limit
 from robench.attacks.losses import misclassification_margin
 from robench.attacks.toolbox import loss_and_gradient, per_image
 from robench.core.errors import RobenchError
@@ -114,11 +114,13 @@ class Search:
     ) -> None:
         self.model, self.data = model, data
         self.seed, self.draw, self.progress = seed, draw, progress
-        self.batch_size = model.exact.whole_blocks(batch_size)
         self.grid = condition.grid or (condition.level,)
         self.condition = replace(condition, level=self.grid[0])
         self.attack = check(self.condition)
         self.attacked = _attacked(model, self.attack.traits)
+        # A library's attack is given the same images together whatever the batch size, since it seeds them together.
+        self.batch_size = model.original.sizes[-1] if self.attack.traits.bare else model.exact.whole_blocks(batch_size)
+        self.limit = time_limit(self.condition)
         levels, images = len(self.grid), len(clean)
         self.low = np.full(images, -1)  # largest level at which the model is known to be robust
         self.high = np.where(clean, levels, 0)  # smallest level known to fool it
@@ -127,7 +129,7 @@ class Search:
         self.tried = np.zeros((levels, images), bool)
         self.distance = np.zeros(images if levels == 1 else 0, np.float32)
         self.changed = False
-        self.thrown_out = np.zeros(images, bool)
+        self.beyond, self.broken, self.unfinished = np.zeros((3, images), bool)
 
     def run(self) -> SearchResult:
         """Search until every image's epsilon is known, and audit a sample of what was left out."""
@@ -138,7 +140,7 @@ class Search:
                 done = self.high - self.low <= 1
                 self.progress(max(int(done.sum()), 1), int((done & (self.low >= 0)).sum()))
             guess = np.where(self.low < 0, self.high - 1, self.low + 1)
-        flags = self._audit() + self._idle()
+        flags = self._audit() + self._idle() + self._notes()
         level = np.arange(len(self.grid))[:, None]
         top1 = level <= self.low
         top5 = top1 | np.logical_and.accumulate(self.top5, axis=0)
@@ -175,17 +177,19 @@ class Search:
         """Attack some images, each at its level of the grid; gives what came out, and which images are robust."""
         x, y = self._batch(images)
         epsilons = self._epsilons(levels, x)
-
-        def kept(within: torch.Tensor) -> None:
-            self.thrown_out[images[~within.cpu().numpy()]] = True
-
-        result = perturb(self.attacked, x, y, self.condition, self.seed, self.draw, images, epsilons, kept)
-        self.changed |= bool((result != x).any())
-        attempt = Attempt(images, levels, x, y, result)
-        robust = self._judge(attempt)
+        found = attempt(self.attacked, x, y, self.condition, self.seed, self.draw, images, epsilons, self.limit)
+        for noted, where in (
+            (self.beyond, found.beyond),
+            (self.broken, found.broken),
+            (self.unfinished, found.unfinished),
+        ):
+            noted[images[where.cpu().numpy()]] = True
+        self.changed |= bool((found.images != x).any())
+        struck = Attempt(images, levels, x, y, found.images)
+        robust = self._judge(struck)
         self.tried[levels, images] = True
         self.low[images[robust]] = levels[robust]
-        return attempt, robust
+        return struck, robust
 
     def _epsilons(self, levels: Indices, like: torch.Tensor) -> torch.Tensor:
         return torch.tensor(self.grid, dtype=like.dtype, device=like.device)[torch.from_numpy(levels)]
@@ -243,11 +247,26 @@ class Search:
 
     def _idle(self) -> tuple[str, ...]:
         """Warn of an attack that did not attack, so that robustness to it means nothing."""
-        flags: list[str] = []
-        if self.tried.any() and self.grid[-1] and not self.changed:
-            flags.append("the attack changed no image")
-        if lost := int(self.thrown_out.sum()):
-            flags.append(f"results thrown out on {lost} of {len(self.low)} images: beyond the budget, or not finite")
+        idle = self.tried.any() and self.grid[-1] and not self.changed
+        return ("the attack changed no image",) if idle else ()
+
+    def _notes(self) -> tuple[str, ...]:
+        """Say on how many images the wrapper had to step in."""
+        total, flags = len(self.low), list[str]()
+        if lost := int(self.broken.sum()):
+            flags.append(f"results thrown out on {lost} of {total} images: not finite, judged without an attack")
+        if large := int(self.beyond.sum()):
+            what = (
+                "the smallest perturbation found is larger than epsilon"
+                if self.attack.traits.minimal
+                else ("the attack left its budget")
+            )
+            flags.append(f"beyond the budget: on {large} of {total} images {what}; judged projected into it")
+        if missed := int(self.unfinished.sum()):
+            flags.append(
+                f"time limit: after {self.limit.seconds:g} s {missed} of {total} images were not attacked to the end; "
+                "they count as robust, so that the accuracy is an upper bound (raise time_limit_s)"
+            )
         return tuple(flags)
 
     def _audit(self) -> tuple[str, ...]:

@@ -13,6 +13,9 @@ from robench.core.errors import RobenchError
 from robench.core.types import Value
 from robench.engine.blocked import Blocked
 
+SLACK = 1e-6
+"""Float32 rounds pixels near 1 by 6e-8, and sums of L2 by more: within this, a perturbation counts as in the budget."""
+
 
 class Evaluation(NamedTuple):
     """What a model says of images.

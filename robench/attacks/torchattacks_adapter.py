@@ -1,27 +1,40 @@
-"""Any attack class of torchattacks (Kim 2020, arXiv:2010.01950), by name: ``torchattacks:PGDL2``."""
-
-import inspect
+"""Any attack of torchattacks (Kim 2020, arXiv:2010.01950), by name: ``torchattacks:PGDL2``."""
 
 import torch
-from torch import nn
 
 from robench.attacks import Budget, ImageStreams, Traits, register
-from robench.core.errors import RobenchError
-from robench.core.optional import import_optional
-from robench.core.registry import did_you_mean
-from robench.engine.blocked import Blocked
+from robench.attacks.bare import Watched, one_epsilon
+from robench.attacks.library import Library, arguments
 
-BLACK_BOX = ("GN", "OnePixel", "Pixle", "SPSA", "Square", "VANILA")
-SINGLE_STEP = ("FFGSM", "FGSM")
-VARIANTS = {
-    **{name: Traits(gradient=False, bare=True) for name in BLACK_BOX},
-    **{name: Traits(single_step=True, bare=True) for name in SINGLE_STEP},
+LINF, L2, EITHER = ("linf",), ("l2",), ("linf", "l2")
+MINIMAL = ("l2", "linf")
+"""Norms of attacks that look for the smallest perturbation in L2, which has a size in Linf, too."""
+STEPS = ("BIM", "RFGSM", "PGD", "EOTPGD", "TPGD", "MIFGSM", "UPGD", "DIFGSM", "TIFGSM", "Jitter", "NIFGSM", "PGDRS")
+MORE_STEPS = ("SINIFGSM", "VMIFGSM", "VNIFGSM", "PIFGSM", "PIFGSMPP")
+CLASSES = {
+    **{name: Traits(norms=LINF, bare=True) for name in STEPS + MORE_STEPS},
+    **{name: Traits(norms=LINF, single_step=True, bare=True) for name in ("FGSM", "FFGSM")},
+    **{name: Traits(norms=L2, bare=True) for name in ("PGDL2", "PGDRSL2")},
+    **{name: Traits(norms=EITHER, bare=True) for name in ("APGD", "APGDT", "AutoAttack")},
+    **{name: Traits(norms=EITHER, gradient=False, bare=True) for name in ("VANILA", "GN", "Square")},
+    "SPSA": Traits(norms=LINF, gradient=False, bare=True),
+    "FAB": Traits(norms=EITHER, minimal=True, bare=True),
+    **{name: Traits(norms=MINIMAL, minimal=True, bare=True) for name in ("CW", "DeepFool")},
+    # Their own norms, L1 and L0, are no budgets here: a few pixels change by a lot.
+    **{name: Traits(norms=L2, minimal=True, bare=True) for name in ("EADL1", "EADEN", "SparseFool", "JSMA")},
+    **{name: Traits(norms=L2, gradient=False, minimal=True, bare=True) for name in ("OnePixel", "Pixle")},
 }
+"""Every attack of torchattacks that runs -> what it is."""
+REFUSED = {
+    "MultiAttack": "it joins attack objects; name each of them as a condition of its own",
+    "LGV": "it trains the model on data that it needs besides the images, and attacks what comes out",
+}
+LIBRARY = Library("torchattacks", "torchattacks", "torchattacks", "pip install torchattacks", REFUSED)
 
 
-@register("torchattacks", bare=True, variants=VARIANTS)
+@register("torchattacks", bare=True, variants=CLASSES, library=LIBRARY)
 def torchattacks(
-    model: nn.Module,
+    model: Watched,
     x: torch.Tensor,
     y: torch.Tensor,
     budget: Budget,
@@ -30,34 +43,13 @@ def torchattacks(
     argument: str = "",
     **params: object,
 ) -> torch.Tensor:
-    """Run ``torchattacks.<argument>`` with ``params``; the budget's epsilon is its ``eps``, where it has one.
-
-    Each block of images draws from torch's generator, seeded by the stream of the block's first image, so that batch
-    size and order do not matter here either. A model that is not ``Blocked`` is one block.
-    """
-    library = import_optional("torchattacks")
-    attacks = [name for name, value in vars(library).items() if inspect.isclass(value)]
-    if argument not in attacks:
-        raise RobenchError(f"torchattacks has no attack {argument!r}; {did_you_mean(argument, attacks)}")
-    attack_class = getattr(library, argument)
-    if "eps" in inspect.signature(attack_class).parameters:
-        params = {"eps": _one(budget.epsilon), **params}
-    try:
-        attack = attack_class(model, **params)
-    except TypeError as error:
-        raise RobenchError(f"torchattacks.{argument} does not take these parameters: {error}.") from error
-    size = model.sizes[-1] if isinstance(model, Blocked) else len(x)
-    results = []
-    for start in range(0, len(x), size):
-        seed = int(rng.streams[start].integers(2**31))
-        with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []), torch.enable_grad():
-            torch.manual_seed(seed)
-            results.append(attack(x[start : start + size], y[start : start + size]).detach())
-    return torch.cat(results)
-
-
-def _one(epsilon: torch.Tensor) -> float:
-    """The epsilon of a batch, which must be the same for all of its images."""
-    if (epsilon != epsilon[0]).any():
-        raise RobenchError("torchattacks takes one epsilon for all images; leave search out of the suite.")
-    return float(epsilon[0])
+    """Run ``torchattacks.<argument>``; norm, epsilon, classes and seed are passed on where it takes them."""
+    attack = LIBRARY.find(argument, CLASSES)
+    given = {
+        "norm": {"linf": "Linf", "l2": "L2"}[budget.norm],
+        "eps": one_epsilon(budget),
+        "n_classes": model.classes,
+        "seed": model.seed,
+    }
+    result: torch.Tensor = attack(model, **arguments(attack, given, params))(x, y)
+    return result

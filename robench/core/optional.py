@@ -6,8 +6,12 @@ from types import ModuleType
 from robench.core.errors import RobenchError
 
 
-def import_optional(name: str) -> ModuleType:
+def import_optional(name: str, install: str = "") -> ModuleType:
     """Import a library that only some commands need.
+
+    Args:
+        name: of the module.
+        install: the line that installs the library, where it is not ``pip install`` and the name of what is missing.
 
     Raises:
         RobenchError: it is missing, or does not fit the torch that is installed.
@@ -15,7 +19,11 @@ def import_optional(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        raise RobenchError(f"{name} needs the package {error.name}; run: pip install {error.name}") from error
+        missing = error.name or name
+        own = install and missing.partition(".")[0] == name.partition(".")[0]
+        raise RobenchError(
+            f"{name} needs the package {missing}; run: {install if own else f'pip install {missing}'}"
+        ) from error
     except (ImportError, RuntimeError, OSError) as error:
         if "torchvision" in str(error):
             raise RobenchError(

@@ -18,9 +18,10 @@ MOST_NAMES = 50
 
 def did_you_mean(name: str, known: list[str]) -> str:
     """The end of an error message: the nearest known names, or else all of them, or as many as a message can hold."""
-    near = get_close_matches(name, known, n=3, cutoff=0.5)
+    lower = {text.lower(): text for text in known}  # upper and lower case are what is mistyped most
+    near = get_close_matches(name.lower(), lower, n=3, cutoff=0.5)
     if near:
-        return f"did you mean {' or '.join(near)}?"
+        return f"did you mean {' or '.join(lower[text] for text in near)}?"
     rest = len(known) - MOST_NAMES
     return f"known: {', '.join(sorted(known)[:MOST_NAMES])}{f', and {rest:,} more' if rest > 0 else ''}."
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from robench.attacks import ATTACKS, Attack
-from robench.attacks.apply import check, perturb
+from robench.attacks.apply import attempt, check, perturb
 from robench.core.errors import RobenchError
 from robench.core.types import Condition
 from robench.data.base import Dataset
@@ -40,17 +40,20 @@ def test_an_unknown_norm_is_one_sentence() -> None:
         attack("pgd", norm="l1")
 
 
-def test_what_is_outside_the_budget_or_not_finite_comes_back_clean() -> None:
+def test_what_is_outside_the_budget_is_projected_and_what_is_not_finite_comes_back_clean() -> None:
     def cheat(model, x, y, budget, rng):
         result = x + 0.05
-        result[1] = x[1] + 0.4
+        result[1] = 0.4
         result[2] = float("nan")
         return result
 
     with ATTACKS.temporarily("cheat", Attack(cheat)):
-        result = attack("cheat")
-    assert torch.equal(result[1:3], X[1:3])
-    assert not torch.equal(result[0], X[0])
+        found = attempt(MODEL, X, Y, Condition("attack", "cheat", 0.1), seed=0)
+    assert found.beyond.tolist() == [False, True, False, False]
+    assert found.broken.tolist() == [False, False, True, False]
+    torch.testing.assert_close(found.images[1], X[1] + (0.4 - X[1]).clamp(-0.1, 0.1))
+    assert torch.equal(found.images[2], X[2])
+    assert not torch.equal(found.images[0], X[0])
 
 
 def test_a_model_without_gradients_gets_a_clear_answer() -> None:
@@ -88,5 +91,5 @@ def test_an_unknown_torchattacks_class_is_one_sentence(name: str) -> None:
 
 
 def test_wrong_torchattacks_parameters_are_one_sentence() -> None:
-    with pytest.raises(RobenchError, match="does not take these parameters"):
-        attack("torchattacks:PGD", stepps=3)
+    with pytest.raises(RobenchError, match=r"torchattacks:PGD has no parameter 'stepps'; it takes: norm, .*, steps"):
+        check(Condition("attack", "torchattacks:PGD", 0.1, (("stepps", 3),)))
