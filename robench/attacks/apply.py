@@ -160,6 +160,7 @@ def check(condition: Condition) -> Attack:
     largest = 1.0 if norm == "linf" else float("inf")
     if epsilon is None or not 0 <= epsilon <= largest or epsilon == float("inf"):
         hint = f'; for {epsilon:g} pixel levels write "{epsilon:g}/255"' if epsilon and 1 < epsilon <= 255 else ""
+        hint = '; give one, such as "8/255"' if epsilon is None else hint
         bound = "from 0 to 1" if norm == "linf" else ">= 0"
         raise RobenchError(
             f"the epsilon of {condition.name} must be a number {bound} on the [0, 1] pixel scale, not {epsilon}{hint}."

@@ -7,8 +7,6 @@ from robench.attacks.bare import Watched, one_epsilon
 from robench.attacks.library import Library, arguments
 
 LINF, L2, EITHER = ("linf",), ("l2",), ("linf", "l2")
-MINIMAL = ("l2", "linf")
-"""Norms of attacks that look for the smallest perturbation in L2, which has a size in Linf, too."""
 STEPS = ("BIM", "RFGSM", "PGD", "EOTPGD", "TPGD", "MIFGSM", "UPGD", "DIFGSM", "TIFGSM", "Jitter", "NIFGSM", "PGDRS")
 MORE_STEPS = ("SINIFGSM", "VMIFGSM", "VNIFGSM", "PIFGSM", "PIFGSMPP")
 CLASSES = {
@@ -19,7 +17,8 @@ CLASSES = {
     **{name: Traits(norms=EITHER, gradient=False, bare=True) for name in ("VANILA", "GN", "Square")},
     "SPSA": Traits(norms=LINF, gradient=False, bare=True),
     "FAB": Traits(norms=EITHER, minimal=True, bare=True),
-    **{name: Traits(norms=MINIMAL, minimal=True, bare=True) for name in ("CW", "DeepFool")},
+    # What is smallest in L2 has a size in Linf, too.
+    **{name: Traits(norms=EITHER, minimal=True, bare=True) for name in ("CW", "DeepFool")},
     # Their own norms, L1 and L0, are no budgets here: a few pixels change by a lot.
     **{name: Traits(norms=L2, minimal=True, bare=True) for name in ("EADL1", "EADEN", "SparseFool", "JSMA")},
     **{name: Traits(norms=L2, gradient=False, minimal=True, bare=True) for name in ("OnePixel", "Pixle")},

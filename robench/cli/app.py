@@ -5,6 +5,7 @@ import signal
 import sys
 import tempfile
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -18,8 +19,9 @@ from rich.text import Text
 
 from robench.cli import BAD_INPUT, INTERRUPTED, OWN_FAULT, TERMINATED
 from robench.cli.help import Command, Group, epilog
-from robench.core.errors import RobenchError
+from robench.core.errors import RobenchError, RobenchWarning
 from robench.core.files import expanded
+from robench.core.plugins import load_plugin
 
 app = typer.Typer(
     cls=Group,
@@ -34,6 +36,10 @@ messages = Console(stderr=True, markup=False, highlight=False)
 
 DataDir = Annotated[Path | None, typer.Option(help="Where CIFAR-10 is; else $ROBENCH_DATA, the cache, a download.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Plugins = Annotated[
+    list[Path] | None,
+    typer.Option("--plugin", help="A Python file of yours that registers things; it is run (repeatable)."),
+]
 Trust = Annotated[bool, typer.Option("--trust", help="Run the code that a model's folder brings; read it first.")]
 
 
@@ -61,16 +67,18 @@ def _main(
 def command(function: Callable[..., None], group: typer.Typer = app) -> Callable[..., None]:
     """Register a command.
 
-    A leading ``~`` in a path that it takes is the home directory; whatever happens in it ends in one sentence and a
-    status, see ``one_way_out``.
+    A leading ``~`` in a path that it takes is the home directory; files that it takes as ``plugin`` are loaded first;
+    whatever happens in it ends in one sentence and a status, see ``one_way_out``.
     """
 
     @wraps(function)
     def guarded(*args: Any, **kwargs: Any) -> None:
         with one_way_out():
-            function(
-                *args, **{name: expanded(value) if isinstance(value, Path) else value for name, value in kwargs.items()}
-            )
+            values = {name: expanded(value) if isinstance(value, Path) else value for name, value in kwargs.items()}
+            plugins: list[Path] = kwargs.get("plugin") or []
+            for file in plugins:
+                load_plugin(expanded(file))
+            function(*args, **values)
 
     name = function.__name__.rstrip("_")
     place = name if group is app else f"{group.info.name} {name}"
@@ -85,7 +93,7 @@ def one_way_out() -> Iterator[None]:
     A ``RobenchError`` ends with status 2, Ctrl-C with 130, a request to end with 143. Anything else is a fault of
     robench's: its traceback goes to a file, and the status is 70.
     """
-    with _ended_by_signals():
+    with _ended_by_signals(), _warnings_in_sentences():
         try:
             yield
         except RobenchError as error:
@@ -124,6 +132,24 @@ def _written(error: Exception) -> str:
         file.write(f"robench {' '.join(sys.argv[1:])}\n\n")
         traceback.print_exception(error, file=file)
     return file.name
+
+
+@contextmanager
+def _warnings_in_sentences() -> Iterator[None]:
+    """Robench's own warnings are told like everything else, as long as the block lasts."""
+    show = warnings.showwarning
+
+    def tell(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        if issubclass(category, RobenchWarning):
+            say(f"warning: {message}")
+        else:
+            show(message, category, *place, **more)
+
+    warnings.showwarning = tell
+    try:
+        yield
+    finally:
+        warnings.showwarning = show
 
 
 @contextmanager

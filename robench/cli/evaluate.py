@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from robench.cli.app import DataDir, Device, Trust, command, messages, results, say
+from robench.cli.app import DataDir, Device, Plugins, Trust, command, messages, results, say
 from robench.core.errors import RobenchError
 
 if TYPE_CHECKING:
@@ -25,7 +25,22 @@ def evaluate(
             "torchscript:FILE or pt2:FILE."
         ),
     ],
-    suite: Annotated[str, typer.Option(help="A suite's name, or a TOML file.")] = "robench-v1",
+    suite: Annotated[
+        str | None, typer.Option(help="A suite's name, or a TOML file.", show_default="robench-v1")
+    ] = None,
+    attack: Annotated[
+        list[str] | None, typer.Option(help="Instead of a suite, an attack, such as pgd@8/255,steps=20 (repeatable).")
+    ] = None,
+    corruption: Annotated[
+        list[str] | None,
+        typer.Option(help="Likewise, noise at a severity or an amount, such as gaussian@3 or gaussian@0.1."),
+    ] = None,
+    distortion: Annotated[
+        list[str] | None, typer.Option(help="Likewise, a weight distortion, such as gaussian@0.2,draws=5 or sign.")
+    ] = None,
+    fault: Annotated[
+        list[str] | None, typer.Option(help="Likewise, a memory fault, such as bit_error@1e-3,protection=secded.")
+    ] = None,
     dataset: Annotated[str, typer.Option(help="auto, cifar10, digits, npz:PATH or imagefolder:PATH.")] = "auto",
     data_dir: DataDir = None,
     checkpoint: Annotated[Path | None, typer.Option(help="Weights for a timm model or a factory's.")] = None,
@@ -56,6 +71,7 @@ def evaluate(
     store: Annotated[Path, typer.Option(help="SQLite file of measurements; a stopped run goes on from it.")] = Path(
         "runs/measurements.sqlite"
     ),
+    plugin: Plugins = None,
     trust: Trust = False,
     publish: Annotated[bool, typer.Option("--publish", help="Add the cards to ./leaderboards and render it.")] = False,
     full: Annotated[bool, typer.Option("--full", help="Print every interval, and the twin's own accuracy.")] = False,
@@ -68,10 +84,11 @@ def evaluate(
 
     if publish and not BOARDS.is_dir():
         raise RobenchError("--publish writes to ./leaderboards: run it beside that folder.")
+    lines = {"corruption": corruption, "attack": attack, "distortion": distortion, "fault": fault}
     request = Request(
         models=tuple(model),
         dataset=dataset,
-        suite=suite,
+        suite=_suite(suite, {kind: texts for kind, texts in lines.items() if texts}),
         twin=twin,
         quantize=quantize,
         conditions=conditions,
@@ -110,6 +127,17 @@ def evaluate(
         return
     _print_tables(requested, full=full)
     results.print(f"Result cards: {out}/   measurements: {store}", soft_wrap=True)
+
+
+def _suite(name: str | None, lines: dict[str, list[str]]) -> "str | Suite":
+    """What is measured: a suite by name, or the conditions that are written in one line each."""
+    from robench.suites.one_line import suite_of
+
+    if not lines:
+        return name or "robench-v1"
+    if name is not None:
+        raise RobenchError(f"--{next(iter(lines))} stands for a suite of its own; leave out --suite, or the line.")
+    return suite_of(lines, say)
 
 
 def _check_publishable(suite: "Suite") -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from robench.cli.app import command, results
+from robench.cli.app import Plugins, command, results
 
 
 class What(StrEnum):
@@ -26,7 +26,9 @@ class What(StrEnum):
 
 
 @command
-def list_(what: Annotated[What, typer.Argument(help=f"{', '.join(What)}.")]) -> None:
+def list_(
+    what: Annotated[What, typer.Argument(help=f"{', '.join(What)}.")], plugin: Plugins = None
+) -> None:
     """List what robench knows, each with what it is."""
     table = Table(box=None, pad_edge=False)
     table.add_column(what.value, style="bold", no_wrap=True)

@@ -12,6 +12,10 @@ class NotHereError(RobenchError):
     """What was asked for is not on this machine and cannot be fetched; nothing that is here is damaged."""
 
 
+class RobenchWarning(UserWarning):
+    """Something is left out, and the rest goes on: the message says what, and why."""
+
+
 @contextmanager
 def foreign_code(what: str) -> Iterator[None]:
     """Code that is not robench's runs in the block: whatever it raises, ``SystemExit`` too, is its own fault.

@@ -76,6 +76,10 @@ class Kind(ABC):
     def plugin(self, condition: Condition) -> object:
         """The registered function that does the work; its source code decides the outcomes, too. None for none."""
 
+    def from_line(self, name: str, level: float | None, params: dict[str, Value], draws: int) -> Condition:
+        """What ``NAME@LEVEL,KEY=VALUE`` means on the command line; not resolved."""
+        return Condition(self.name, name, level, tuple(sorted(params.items())), draws)
+
     def label(self, condition: Condition) -> str:
         """What tables call a condition; conditions that share a label share a row, and are averaged."""
         settings = ", ".join(self.setting(name, value) for name, value in condition.params)

@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -9,7 +10,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from robench.core.errors import RobenchError
+from robench.core.errors import RobenchError, RobenchWarning, foreign_code
 
 T = TypeVar("T")
 MOST_NAMES = 50
@@ -42,6 +43,7 @@ class Registry(Generic[T]):
         self.package = package
         self.each = each
         self._entries: dict[str, T] = {}
+        self._left_out: list[str] = []
         self._loaded = False
 
     def add(self, name: str, entry: T) -> T:
@@ -74,7 +76,12 @@ class Registry(Generic[T]):
         for module in self._modules(package.__path__):
             importlib.import_module(f"{self.package}.{module}")
         for plugin in entry_points(group=f"{self.package}.{self.each}".rstrip(".")):
-            plugin.load()
+            try:
+                with foreign_code(f"the plug-in {plugin.name} ({plugin.value}), which is left out,"):
+                    plugin.load()
+            except RobenchError as error:  # somebody else's, and no reason to stop whoever does not need it
+                self._left_out.append(str(error))
+                warnings.warn(str(error), RobenchWarning, stacklevel=2)
 
     def _modules(self, path: Iterable[str]) -> list[str]:
         if not self.each:
@@ -86,7 +93,8 @@ class Registry(Generic[T]):
     def __getitem__(self, name: str) -> T:
         self._load()
         if name not in self._entries:
-            raise RobenchError(f"no {self.kind} is named {name!r}; {did_you_mean(name, list(self._entries))}")
+            left_out = "".join(f" ({text})" for text in self._left_out)
+            raise RobenchError(f"no {self.kind} is named {name!r}; {did_you_mean(name, list(self._entries))}{left_out}")
         return self._entries[name]
 
     def __contains__(self, name: str) -> bool:

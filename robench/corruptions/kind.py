@@ -6,7 +6,7 @@ from weakref import WeakKeyDictionary
 
 from robench.core.errors import RobenchError
 from robench.core.kinds import Axis, Kind, Progress, register
-from robench.core.types import Condition, Images, Measurement
+from robench.core.types import Condition, Images, Measurement, Value
 from robench.corruptions import CORRUPTIONS
 from robench.corruptions.apply import amount_of, corrupt
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from robench.data.base import Dataset
     from robench.engine.task import Task
 
+SEVERITIES = (1, 2, 3, 4, 5)
 _latest: "WeakKeyDictionary[Dataset, tuple[object, Images]]" = WeakKeyDictionary()
 """The last corrupted images of each data set: models take turns at a condition, and share them."""
 
@@ -37,6 +38,12 @@ class CorruptionKind(Kind):
             raise RobenchError(f"search is for attacks; the corruption {condition.name} has no epsilon.")
         found = amount_of(condition.name, condition.level, amount)
         return replace(condition, facts=(("amount", float(found)),))
+
+    def from_line(self, name: str, level: float | None, params: dict[str, Value], draws: int) -> Condition:
+        """A whole number from 1 to 5 is a severity, any other number an amount."""
+        if level is not None and level not in SEVERITIES:
+            return super().from_line(name, None, {**params, "amount": level}, draws)
+        return super().from_line(name, level, params, draws)
 
     def measure(self, task: "Task", progress: Progress) -> Measurement:
         """Judge the corrupted images."""

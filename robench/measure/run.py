@@ -39,7 +39,7 @@ class Request:
     Attributes:
         models: names as for ``robench.load_model``, or modules: float32 pixels in [0, 1] to logits.
         dataset: auto, cifar10, digits, ``npz:PATH`` or ``imagefolder:PATH``.
-        suite: a suite's name, or a TOML file.
+        suite: a suite's name, a TOML file, or a suite (see ``robench.suites.one_line``).
         twin: a model to compare with, or "none"; "auto" is the model card's own.
         quantize: a quantizer, such as "int8": the models are measured quantized after training, each against itself;
             empty for the models as they are.
@@ -59,7 +59,7 @@ class Request:
 
     models: tuple[Model, ...]
     dataset: str = "auto"
-    suite: str = "robench-v1"
+    suite: str | Suite = "robench-v1"
     twin: str = "auto"
     quantize: str = ""
     conditions: str = "*"
@@ -225,7 +225,7 @@ def _check_numbers(request: Request) -> None:
 
 
 def _chosen_suite(request: Request) -> Suite:
-    suite = suites.load(request.suite)
+    suite = request.suite if isinstance(request.suite, Suite) else suites.load(request.suite)
     if request.seed is not None:
         suite = suite.with_seed(request.seed)
     suite = suite.select(request.conditions)

@@ -79,7 +79,7 @@ def _expand(block: Block, where: str) -> list[Condition]:
             f"{where}: no kind of condition is named {block.kind!r}; {did_you_mean(block.kind, list(KINDS))}"
         )
     params = tuple(sorted(block.params.items()))
-    levels = [None] if block.levels is None else [_level(text, where) for text in block.levels]
+    levels = [None] if block.levels is None else [level_of(text, where) for text in block.levels]
     if block.search and None in levels:
         raise RobenchError(f"{where}: give levels for search.")
     grid = tuple(sorted(level for level in levels if level is not None)) if block.search else ()
@@ -90,8 +90,16 @@ def _expand(block: Block, where: str) -> list[Condition]:
         raise RobenchError(f"{where}: {error}") from error
 
 
-def _level(level: float | str, where: str) -> float:
-    """A number, or a fraction such as "8/255"."""
+def level_of(level: float | str, where: str) -> float:
+    """A number, or a fraction such as "8/255".
+
+    Args:
+        level: as it is written.
+        where: it is written, for the message.
+
+    Raises:
+        RobenchError: it is neither.
+    """
     try:
         top, _, bottom = level.partition("/") if isinstance(level, str) else (level, "", "")
         value = float(top) / float(bottom or 1)

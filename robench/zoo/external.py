@@ -15,6 +15,7 @@ from torch import nn
 from robench.core.errors import RobenchError, foreign_code
 from robench.core.files import check_data_file, exists, expanded, short
 from robench.core.optional import import_optional
+from robench.core.plugins import loaded_plugin
 from robench.core.registry import did_you_mean
 from robench.engine.classifier import Classifier
 
@@ -126,6 +127,8 @@ def _import(name: str) -> ModuleType:
     path = expanded(Path(name))
     if not exists(path):
         raise RobenchError(f"there is no file {short(path)}; check the path before the colon.")
+    if plugin := loaded_plugin(path):
+        return plugin
     spec = importlib.util.spec_from_file_location(f"robench_user_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None

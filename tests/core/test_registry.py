@@ -1,6 +1,9 @@
+from importlib.metadata import EntryPoint
+
 import pytest
 
-from robench.core.errors import RobenchError
+from robench.core import registry as module
+from robench.core.errors import RobenchError, RobenchWarning
 from robench.core.registry import Registry
 
 
@@ -44,3 +47,20 @@ def test_a_message_names_no_more_than_it_can_hold(registry: Registry[int]) -> No
         registry.add(f"n{number:03}", number)
     with pytest.raises(RobenchError, match=r"known: gaussian, n000, .*n048, and 50 more"):
         registry["zzz"]
+
+
+def test_upper_and_lower_case_do_not_matter_to_the_nearest(registry: Registry[int]) -> None:
+    registry.add("PGDL2", 2)
+    with pytest.raises(RobenchError, match="did you mean PGDL2"):
+        registry["pgdl2"]
+
+
+def test_a_broken_entry_point_is_left_out_with_a_warning(
+    registry: Registry[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = EntryPoint("rain", "nothere_at_all.rain", "robench.core")
+    monkeypatch.setattr(module, "entry_points", lambda group: [broken] if group == "robench.core" else [])
+    with pytest.warns(RobenchWarning, match=r"the plug-in rain \(nothere_at_all.rain\), which is left out, failed"):
+        assert registry["gaussian"] == 1
+    with pytest.raises(RobenchError, match=r"no thing is named 'rain'.*No module named 'nothere_at_all'"):
+        registry["rain"]
