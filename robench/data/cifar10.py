@@ -28,6 +28,8 @@ BATCHES = {
     },
     "test": {"test_batch": "40351d587109b95175f43aff81a1287e"},
 }
+TIMEOUTS = (5, 20)
+"""Seconds: for a connection, and that a download may stand still."""
 LARGEST_BATCH = 40_000_000
 """Bytes; the official batches have 31 million."""
 # Best first: the official pixels, then exact ones, then the nearest to them.
@@ -79,7 +81,7 @@ def _download() -> None:
             CHECKSUM,
             path=cache_dir(),
             processor=pooch.Untar(extract_dir="."),
-            downloader=pooch.HTTPDownloader(progressbar=True, timeout=20),
+            downloader=pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUTS),
         )
     except (OSError, ValueError) as error:  # ValueError: a page of a proxy's, say, came instead of the archive
         raise NotHereError(

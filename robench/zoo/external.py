@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 import pickle
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,6 +19,7 @@ from robench.core.optional import import_optional
 from robench.core.plugins import loaded_plugin
 from robench.core.registry import did_you_mean
 from robench.engine.classifier import Classifier
+from robench.zoo.network import cache_alone_if_offline
 
 NESTED = ("state_dict", "model", "model_state_dict", "net")
 
@@ -86,10 +88,12 @@ def create_timm(name: str, num_classes: int, *, pretrained: bool = False) -> Any
     if name not in timm.list_models():
         raise RobenchError(f"timm has no model {name!r}; {short(did_you_mean(name, timm.list_models()), 300)}")
     try:
-        return timm.create_model(name, pretrained=pretrained, num_classes=num_classes)
+        with cache_alone_if_offline() if pretrained else nullcontext():
+            return timm.create_model(name, pretrained=pretrained, num_classes=num_classes)
     except (OSError, RuntimeError, ValueError) as error:
         raise RobenchError(
-            f"the pretrained weights of timm:{name} could not be fetched; give a file with --checkpoint."
+            f"the pretrained weights of timm:{name} are not in the cache and could not be fetched; "
+            "give a file with --checkpoint."
         ) from error
 
 

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from robench.core.errors import RobenchError
+from robench.core.errors import NotHereError, RobenchError
 from robench.core.optional import import_optional
+from robench.zoo.network import reachable
 
 PREFIX = "hf:"
 FILES = ("card.toml", "weights.safetensors")
@@ -34,6 +35,11 @@ def fetch(spec: str, files: tuple[str, ...]) -> tuple[list[Path], str]:
     """
     hub = import_optional("huggingface_hub")
     repository, revision, _ = parse(spec)
+    if not reachable():
+        raise NotHereError(
+            f"{spec} could not be fetched: the Hugging Face Hub does not answer. Check the network, or fetch the files "
+            "elsewhere and name their folder."
+        )
     try:
         commit = hub.HfApi().model_info(repository, revision=revision).sha
         paths = [Path(hub.hf_hub_download(repository, file, revision=commit)) for file in files]
