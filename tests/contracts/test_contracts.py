@@ -42,6 +42,8 @@ ATTACK_ROWS: dict[str, tuple[str, dict]] = {
     "square": ("square", {"queries": 20}),
     "robench_aa": ("robench_aa", {"steps": 3, "targets": 1, "queries": 5}),
     "torchattacks": ("torchattacks:MIFGSM", {"steps": 2, "alpha": 0.01}),
+    "foolbox": ("foolbox:LinfBasicIterativeAttack", {"steps": 3}),
+    "adv_lib": ("adv_lib:apgd", {"n_iter": 5}),
 }
 DISTORTION_ROWS: dict[str, float | None] = {
     "gaussian": 0.2,
@@ -145,6 +147,8 @@ class TestCorruption:
 class TestAttack:
     def test_stays_within_its_budget_and_hurts(self, name: str, fp_digits: ModelUnderTest, digits: Dataset) -> None:
         spec, params = ATTACK_ROWS[name]
+        if ATTACKS[name].library is not None:
+            pytest.importorskip(name)
         condition = Condition("attack", spec, 32 / 255, tuple(sorted(params.items())))
         check(condition)
         before = {key: tensor.clone() for key, tensor in fp_digits.original.state_dict().items()}
