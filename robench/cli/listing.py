@@ -26,9 +26,7 @@ class What(StrEnum):
 
 
 @command
-def list_(
-    what: Annotated[What, typer.Argument(help=f"{', '.join(What)}.")], plugin: Plugins = None
-) -> None:
+def list_(what: Annotated[What, typer.Argument(help=f"{', '.join(What)}.")], plugin: Plugins = None) -> None:
     """List what robench knows, each with what it is."""
     table = Table(box=None, pad_edge=False)
     table.add_column(what.value, style="bold", no_wrap=True)
