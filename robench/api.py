@@ -1,5 +1,6 @@
 """The public Python functions: load a model, evaluate it, compare two result cards."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from robench.measure.run import Model, Request, open_run
 from robench.results.compare import compare
 
 __all__ = ["compare", "evaluate", "load_model"]
+
+logger = logging.getLogger("robench")
 
 
 def load_model(
@@ -40,7 +43,7 @@ def load_model(
     return zoo.load(name, dataset, num_classes, Path(checkpoint) if checkpoint else None, trust=trust).module
 
 
-def evaluate(model: Model, dataset: str = "auto", suite: str = "robench-v1", **settings: Any) -> ResultCard:
+def evaluate(model: Model, dataset: object = "auto", suite: str = "robench-v1", **settings: Any) -> ResultCard:
     """Measure one model, and its twin, under a suite.
 
     >>> card = robench.evaluate("twn_resnet20", "digits", "quick")
@@ -50,10 +53,13 @@ def evaluate(model: Model, dataset: str = "auto", suite: str = "robench-v1", **s
     Args:
         model: a name as for ``load_model``, or your own module: float32 pixels in [0, 1] to logits. The module itself
             is left as it is, in its mode; a copy in eval mode is measured.
-        dataset: auto, cifar10, digits, ``npz:PATH`` or ``imagefolder:PATH``.
+        dataset: what the command line takes (auto, cifar10, digits, ``npz:FILE``, ``imagefolder:FOLDER``, ...), or an
+            object: (images, labels) as arrays or tensors, a list of (image, label), a data set of torch, torchvision
+            or Hugging Face, a DataLoader, or a ``robench.data.Dataset``. docs/data.md says what pixels and labels may
+            be; what is done to them goes to the logger "robench", and into the card.
         suite: a suite's name, or a TOML file.
         **settings: further fields of ``robench.measure.run.Request``: twin, quantize, conditions, n_images, seed,
-            batch_size, data_dir, checkpoint, device, gradients, early_stopping, verdicts, store, trust.
+            image_size, batch_size, data_dir, checkpoint, device, gradients, early_stopping, verdicts, store, trust.
 
     Returns:
         The model's result card; ``card.twin_card`` is that of its twin, or None.
@@ -63,6 +69,6 @@ def evaluate(model: Model, dataset: str = "auto", suite: str = "robench-v1", **s
         TypeError: a setting that there is not.
     """
     paths = {name: Path(settings[name]) for name in ("data_dir", "checkpoint", "store") if settings.get(name)}
-    with open_run(Request((model,), dataset, suite, **settings | paths)) as run:
+    with open_run(Request((model,), dataset, suite, **settings | paths), logger.warning) as run:
         run.measure(run.pending())
         return run.card(run.requested[0])

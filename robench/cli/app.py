@@ -34,7 +34,9 @@ app = typer.Typer(
 results = Console(markup=False, highlight=False)
 messages = Console(stderr=True, markup=False, highlight=False)
 
-DataDir = Annotated[Path | None, typer.Option(help="Where CIFAR-10 is; else $ROBENCH_DATA, the cache, a download.")]
+DataDir = Annotated[
+    Path | None, typer.Option(help="Where CIFAR-10, CIFAR-100, MNIST are; else $ROBENCH_DATA, the cache, a download.")
+]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Plugins = Annotated[
     list[Path] | None,

@@ -41,7 +41,13 @@ def evaluate(
     fault: Annotated[
         list[str] | None, typer.Option(help="Likewise, a memory fault, such as bit_error@1e-3,protection=secded.")
     ] = None,
-    dataset: Annotated[str, typer.Option(help="auto, cifar10, digits, npz:PATH or imagefolder:PATH.")] = "auto",
+    dataset: Annotated[
+        str,
+        typer.Option(
+            help="auto, cifar10, cifar100, mnist, fashion_mnist, digits; your own images: npz:FILE, npy:IMAGES,LABELS, "
+            "imagefolder:FOLDER, parquet:FILE_OR_FOLDER, hf:FOLDER (see docs/data.md)."
+        ),
+    ] = "auto",
     data_dir: DataDir = None,
     checkpoint: Annotated[Path | None, typer.Option(help="Weights for a timm model or a factory's.")] = None,
     twin: Annotated[str, typer.Option(help="A model to compare with, or none; the card's own by default.")] = "auto",
@@ -54,6 +60,10 @@ def evaluate(
     batch_size: Annotated[
         int | None,
         typer.Option(min=1, help="Batch size, 1024 (128 for images larger than 64x64) by default; changes no score."),
+    ] = None,
+    image_size: Annotated[
+        int | None,
+        typer.Option(min=4, help="Side in pixels that image files are resized and cropped to; else the model's own."),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of all noise; the suite's by default.")] = None,
     device: Device = "auto",
@@ -94,6 +104,7 @@ def evaluate(
         conditions=conditions,
         n_images=n_images,
         seed=seed,
+        image_size=image_size,
         batch_size=batch_size,
         data_dir=data_dir,
         checkpoint=checkpoint,

@@ -1,8 +1,9 @@
-"""Arrays from .npz files: sizes are known before memory is taken, and nothing is unpickled."""
+"""Arrays from .npz and .npy files: sizes are known before memory is taken, and nothing is unpickled."""
 
 import math
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -19,6 +20,16 @@ RATIO = 100
 NPY = b"\x93NUMPY"
 
 
+def npz_names(path: Path, what: str) -> list[str]:
+    """Names of the arrays in an .npz file.
+
+    Raises:
+        RobenchError: it is missing, damaged, or of another kind.
+    """
+    with _archive(path, what) as archive:
+        return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+
+
 def read_npz(path: Path, names: Iterable[str], what: str) -> dict[str, npt.NDArray]:
     """Arrays of an .npz file, by name.
 
@@ -30,6 +41,31 @@ def read_npz(path: Path, names: Iterable[str], what: str) -> dict[str, npt.NDArr
     Raises:
         RobenchError: it is missing, damaged, of another kind, or asks for memory out of proportion to its size.
     """
+    with _archive(path, what) as archive:
+        return {name: _member(archive, name, path) for name in names}
+
+
+def read_npy(path: Path, what: str) -> npt.NDArray:
+    """The array of an .npy file.
+
+    Raises:
+        RobenchError: it is missing, damaged, of another kind, or shorter than it says.
+    """
+    check_data_file(path, what)
+    try:
+        with path.open("rb") as file:
+            _check_size(f"the array in {path}", _declared(file) + file.tell(), path.stat().st_size)
+            file.seek(0)
+            return np.lib.format.read_array(file, allow_pickle=False)
+    except RobenchError:
+        raise
+    except Exception as error:  # numpy's header raises many kinds on damaged files
+        reason = short(str(error).strip() or type(error).__name__)
+        raise RobenchError(f"the {what} {path} cannot be read as .npy ({reason}); write it again: np.save.") from error
+
+
+@contextmanager
+def _archive(path: Path, what: str) -> Iterator[zipfile.ZipFile]:
     check_data_file(path, what)
     with path.open("rb") as file:
         if file.read(len(NPY)) == NPY:
@@ -38,7 +74,7 @@ def read_npz(path: Path, names: Iterable[str], what: str) -> dict[str, npt.NDArr
             )
     try:
         with zipfile.ZipFile(path) as archive:
-            return {name: _member(archive, name, path) for name in names}
+            yield archive
     except RobenchError:
         raise
     except Exception as error:  # zip, its compressors and numpy's header raise a dozen kinds on damaged files
@@ -54,12 +90,16 @@ def _member(archive: zipfile.ZipFile, name: str, path: Path) -> npt.NDArray:
     entry = archive.getinfo(f"{name}.npy")
     with archive.open(entry) as file:
         size = _declared(file) + file.tell()
-    if size != entry.file_size:
-        raise RobenchError(f"the array {name} in {path} declares {size:,} bytes, and there are {entry.file_size:,}.")
+    _check_size(f"the array {name} in {path}", size, entry.file_size)
     if size > max(FREE, RATIO * entry.compress_size):
         raise RobenchError(f"the array {name} in {path} takes {size:,} bytes from {entry.compress_size:,}; save less.")
     with archive.open(entry) as file:
         return np.lib.format.read_array(file, allow_pickle=False)
+
+
+def _check_size(array: str, declared: int, held: int) -> None:
+    if declared != held:
+        raise RobenchError(f"{array} declares {declared:,} bytes, and there are {held:,}.")
 
 
 def _declared(file: IO[bytes]) -> int:
@@ -68,5 +108,5 @@ def _declared(file: IO[bytes]) -> int:
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = read(file)
     if dtype.hasobject:
-        raise RobenchError("an array of Python objects is not read; save numbers.")
+        raise RobenchError("an array of Python objects is not read; save numbers, or strings: np.array(labels, str).")
     return math.prod(shape) * dtype.itemsize

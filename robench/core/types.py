@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,22 @@ Bits = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
+Indices = npt.NDArray[np.int64]
+
+
+class Blocks(Protocol):
+    """8-bit images [N, C, H, W] that are had block by block: an array, or something that makes them when asked."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N, C, H, W)."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, chosen: slice, /) -> Images:
+        """uint8 [n, C, H, W]."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -204,12 +220,18 @@ class Suite:
 
 @dataclass(frozen=True)
 class DataCard:
-    """Which images were evaluated."""
+    """Which images were evaluated.
+
+    Attributes:
+        preparation: how pixels and labels came out of what was given, such as "shorter side to 256 pixels (bilinear),
+            central 224x224"; empty where they were taken as they are.
+    """
 
     name: Line
     source: Line
     n: Annotated[int, Interval(ge=1, le=MOST_IMAGES)]
     fingerprint: Line
+    preparation: Text = ""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -4,7 +4,7 @@ import numpy as np
 
 from robench.core.errors import RobenchError
 from robench.core.seeding import stream
-from robench.core.types import Images
+from robench.core.types import Blocks, Images
 from robench.corruptions import CORRUPTIONS
 from robench.corruptions.draws import Draws
 
@@ -32,11 +32,16 @@ def amount_of(name: str, severity: float | None, amount: float | None = None) ->
     return amounts[int(severity) - 1]
 
 
-def corrupt(images: Images, name: str, amount: float, seed: int, draw: int = 0) -> Images:
-    """Corrupt 8-bit images as CIFAR-10-C does: noise on [0, 1], clip, times 255, truncate.
+def corrupt(images: Blocks, name: str, amount: float, seed: int, draw: int = 0) -> Images:
+    """Corrupt all of some images, see ``Corrupted``; uint8 of the same shape."""
+    return Corrupted(images, name, amount, seed, draw)[:]
+
+
+class Corrupted:
+    """8-bit images, corrupted as CIFAR-10-C does when they are asked for: noise on [0, 1], clip, times 255, truncate.
 
     Images go in chunks of 64, the last one filled up, each with a random stream of its own: the noise of image i
-    depends on nothing but i.
+    depends on nothing but i, and so not on the block in which it is asked for.
 
     Args:
         images: uint8 [N, C, H, W].
@@ -45,23 +50,44 @@ def corrupt(images: Images, name: str, amount: float, seed: int, draw: int = 0) 
         seed: of the suite. The stream does not depend on the amount, so severities nest: the same draw, scaled.
         draw: number of the repetition.
 
-    Returns:
-        uint8 of the same shape.
-
     Raises:
         RobenchError: unknown name, or a function that breaks its contract.
     """
-    function = CORRUPTIONS[name].function
-    result = np.empty_like(images)
-    for start in range(0, len(images), CHUNK):
-        part = images[start : start + CHUNK]
-        pixels = np.zeros((CHUNK, *images.shape[1:]), np.float32)
-        pixels[: len(part)] = part / np.float32(255)
-        noisy = function(pixels, amount, Draws(stream(seed, "corruption", name, draw, start // CHUNK)))
+
+    def __init__(self, images: Blocks, name: str, amount: float, seed: int, draw: int = 0) -> None:
+        self.images, self.name, self.amount = images, name, amount
+        self.seed, self.draw = seed, draw
+        self.function = CORRUPTIONS[name].function
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N, C, H, W)."""
+        return self.images.shape
+
+    def __getitem__(self, chosen: slice) -> Images:
+        """uint8 [n, C, H, W] of images that follow one another."""
+        start, stop, _ = chosen.indices(len(self))
+        first = start - start % CHUNK
+        result = np.empty((max(stop - first, 0), *self.shape[1:]), np.uint8)
+        clean = self.images[first : min(-(-stop // CHUNK) * CHUNK, len(self))]
+        for place in range(0, len(result), CHUNK):
+            noisy = self._chunk(clean[place : place + CHUNK], (first + place) // CHUNK)
+            result[place : place + CHUNK] = noisy[: len(result) - place]
+        return result[start - first :]
+
+    def _chunk(self, clean: Images, number: int) -> Images:
+        pixels = np.zeros((CHUNK, *self.shape[1:]), np.float32)
+        pixels[: len(clean)] = clean / np.float32(255)
+        draws = Draws(stream(self.seed, "corruption", self.name, self.draw, number))
+        noisy = self.function(pixels, self.amount, draws)
         if noisy.shape != pixels.shape or not np.isfinite(noisy.sum()):
-            raise RobenchError(f"the corruption {name} returned a wrong shape or non-finite values; fix the plug-in.")
-        levels = noisy[: len(part)].clip(0, 1)
+            raise RobenchError(
+                f"the corruption {self.name} returned a wrong shape or non-finite values; fix the plug-in."
+            )
+        levels = noisy[: len(clean)].clip(0, 1)
         levels *= 255
         levels += ROUNDING
-        result[start : start + CHUNK] = levels
-    return result
+        return levels.astype(np.uint8)

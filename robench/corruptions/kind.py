@@ -4,11 +4,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+import numpy as np
+
 from robench.core.errors import RobenchError
 from robench.core.kinds import Axis, Kind, Progress, register
-from robench.core.types import Condition, Images, Measurement, Value
+from robench.core.types import Blocks, Condition, Images, Measurement, Value
 from robench.corruptions import CORRUPTIONS
-from robench.corruptions.apply import amount_of, corrupt
+from robench.corruptions.apply import Corrupted, amount_of
 
 if TYPE_CHECKING:
     from robench.data.base import Dataset
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 SEVERITIES = (1, 2, 3, 4, 5)
 _latest: "WeakKeyDictionary[Dataset, tuple[object, Images]]" = WeakKeyDictionary()
-"""The last corrupted images of each data set: models take turns at a condition, and share them."""
+"""The last corrupted images of each data set in memory: models take turns at a condition, and share them."""
 
 
 @register
@@ -65,12 +67,14 @@ class CorruptionKind(Kind):
         return " ".join([condition.name, *(f"{value:g}" for name, value in condition.params if name == "amount")])
 
 
-def _corrupted(task: "Task") -> Images:
+def _corrupted(task: "Task") -> Blocks:
     condition = task.condition
+    noisy = Corrupted(task.data.images, condition.name, float(condition.fact("amount")), task.seed, task.draw)
+    if not isinstance(task.data.images, np.ndarray):
+        return noisy  # made block by block, as the images themselves are
     key = (condition, condition.facts, task.seed, task.draw)
     known = _latest.get(task.data)
     if known is None or known[0] != key:
-        amount = float(condition.fact("amount"))
-        known = (key, corrupt(task.data.images, condition.name, amount, task.seed, task.draw))
+        known = (key, noisy[:])
         _latest[task.data] = known
     return known[1]

@@ -1,4 +1,4 @@
-"""A batch of CIFAR-10: a pickle, of which plain values are read, and no object is ever built.
+"""A batch of CIFAR-10 or CIFAR-100: a pickle, of which plain values are read, and no object is ever built.
 
 The pickle machine of Python builds whatever a file asks for; even NumPy's own types, so built, corrupt memory. Here a
 file's opcodes are walked through, and a call in it is no more than a note of its name and its arguments, out of which
@@ -7,12 +7,17 @@ the one array of a batch is recognised.
 
 import pickletools
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from robench.core.errors import RobenchError
+from robench.core.files import exists
 from robench.core.types import Images, Labels
+from robench.data.arrays import read_arrays
+from robench.data.base import Dataset
+from robench.data.official import read_official
 
 PIXELS = 3 * 32 * 32
 MARK = object()
@@ -20,6 +25,54 @@ CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 EMPTY = {"EMPTY_DICT": dict, "EMPTY_LIST": list, "EMPTY_TUPLE": tuple}
 TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 IGNORED = ("PROTO", "FRAME", "STOP")
+
+
+LARGEST = 200_000_000
+"""Bytes; the official batches have 31 million, and the training images of CIFAR-100 155 million."""
+
+
+@dataclass(frozen=True)
+class Batches:
+    """One split of a data set, and the files that it may be in.
+
+    Attributes:
+        name: of the data set, as the user types it.
+        title: in messages.
+        folder: of the official batches.
+        md5: of each official batch, by the file's name.
+        arrays: .npz files that may be there instead, best first.
+        key: of the labels in a batch.
+        classes: names in label order.
+    """
+
+    name: str
+    title: str
+    folder: str
+    md5: dict[str, str]
+    arrays: tuple[str, ...]
+    key: bytes
+    classes: tuple[str, ...]
+
+
+def find_batches(batches: Batches, folder: Path) -> Dataset | None:
+    """The official batches in a folder, or in their own folder in it, or an .npz; None where there is none of them."""
+    for place in (folder, folder / batches.folder):
+        if exists(place / next(iter(batches.md5))):
+            return _read_batches(batches, place)
+    path = next((folder / name for name in batches.arrays if exists(folder / name)), None)
+    return read_arrays(path, "test", batches.name, batches.classes) if path is not None else None
+
+
+def _read_batches(batches: Batches, folder: Path) -> Dataset:
+    """The official batches, or others of the same form, which are called so."""
+    parts, all_official = [], True
+    for name, md5 in batches.md5.items():
+        content, official = read_official(folder / name, md5, LARGEST, f"{batches.title} batch")
+        all_official &= official
+        parts.append(read_batch(content, str(folder / name), batches))
+    source = batches.folder if all_official else f"{batches.folder} (not the official files)"
+    images, labels = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    return Dataset(batches.name, source, images, labels, batches.classes)
 
 
 @dataclass(eq=False)
@@ -31,20 +84,20 @@ class Call:
     state: Any = field(default=None)
 
 
-def read_batch(content: bytes, name: str) -> tuple[Images, Labels]:
+def read_batch(content: bytes, name: str, batches: Batches) -> tuple[Images, Labels]:
     """Images, uint8 [N, 3, 32, 32], and labels, int64 [N], of a batch.
 
     Raises:
-        RobenchError: it is no batch of CIFAR-10.
+        RobenchError: it is no such batch.
     """
     try:
         batch = _plain(content)
         entries = {_bytes(key): value for key, value in batch.items()}
         images = _array(entries[b"data"]).reshape(-1, 3, 32, 32)
-        return images, _labels(entries[b"labels"])
+        return images, _labels(entries[batches.key], len(batches.classes))
     except Exception as error:  # a damaged pickle fails in any way; none of them has run anything
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
-        raise RobenchError(f"{name} is not an official CIFAR-10 batch ({reason}); download it again.") from error
+        raise RobenchError(f"{name} is not an official {batches.title} batch ({reason}); download it again.") from error
 
 
 def _array(call: Any) -> Images:
@@ -55,9 +108,9 @@ def _array(call: Any) -> Images:
     return np.frombuffer(data, np.uint8)
 
 
-def _labels(labels: Any) -> Labels:
-    if not isinstance(labels, list) or not all(type(label) is int and 0 <= label < 10 for label in labels):
-        raise ValueError("its labels are no list of numbers from 0 to 9")
+def _labels(labels: Any, classes: int) -> Labels:
+    if not isinstance(labels, list) or not all(type(label) is int and 0 <= label < classes for label in labels):
+        raise ValueError(f"its labels are no list of numbers from 0 to {classes - 1}")
     return np.array(labels, np.int64)
 
 

@@ -10,11 +10,11 @@ from robench.data.load import load
 DEFAULT, FALLBACK = "cifar10", "digits"
 
 
-def choose(spec: str, own: Collection[str], data_dir: Path | None) -> tuple[Dataset, str]:
+def choose(spec: object, own: Collection[str], data_dir: Path | None) -> tuple[Dataset, str]:
     """The test set that was asked for; for ``auto`` the models' own, or digits where that is not to be had.
 
     Args:
-        spec: a data set, or ``auto``.
+        spec: a data set as for ``load``, or ``auto``.
         own: the data sets that all of the models were made for; empty where none is known.
         data_dir: where the user keeps data, if they said so.
 
@@ -24,7 +24,7 @@ def choose(spec: str, own: Collection[str], data_dir: Path | None) -> tuple[Data
     Raises:
         RobenchError: there is no such data set, it is damaged, or it is not here and nothing stands in for it.
     """
-    if spec != "auto":
+    if not (isinstance(spec, str) and spec == "auto"):
         return load(spec, "test", data_dir), ""
     preferred = DEFAULT if DEFAULT in own or not own else sorted(own)[0]
     try:

@@ -48,4 +48,4 @@ def _statistics(task: Task) -> Statistics:
 
 def _calibration_images(task: Task) -> torch.Tensor:
     assert task.calibration is not None
-    return torch.from_numpy(task.calibration.images)
+    return torch.from_numpy(task.calibration.images[:])

@@ -50,7 +50,7 @@ def quantized(loaded: LoadedModel, quantizer: str, training: Dataset | None = No
     activations = {}
     if rule.activation_bits:
         assert training is not None
-        activations = calibrated(module, torch.from_numpy(training.images), rule.activation_bits)
+        activations = calibrated(module, torch.from_numpy(training.images[:]), rule.activation_bits)
         quantize_inputs(module, activations)
     made = {"after_training": quantizer, "of": loaded.card.name} | _calibration(rule.activation_bits, training)
     card = replace(

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from robench.core.kinds import Progress
-from robench.core.types import CLEAN, Bits, Condition, Images
+from robench.core.types import CLEAN, Bits, Blocks, Condition
 from robench.data.base import Dataset
 from robench.engine.model import ModelUnderTest
 from robench.engine.verdict import judge, to_pixels
@@ -32,7 +32,7 @@ class Task:
     calibration: Dataset | None = None
 
 
-def batches(task: Task, images: Images) -> Iterator[tuple[int, torch.Tensor, torch.Tensor]]:
+def batches(task: Task, images: Blocks) -> Iterator[tuple[int, torch.Tensor, torch.Tensor]]:
     """(index of the first image, pixels, labels) of each batch; batches are whole blocks of the model."""
     model = task.model.exact
     size = model.whole_blocks(task.batch_size)
@@ -42,7 +42,7 @@ def batches(task: Task, images: Images) -> Iterator[tuple[int, torch.Tensor, tor
         yield start, to_pixels(images[part], model.device), labels[part].to(model.device)
 
 
-def judge_images(task: Task, images: Images, progress: Progress) -> tuple[Bits, Bits]:
+def judge_images(task: Task, images: Blocks, progress: Progress) -> tuple[Bits, Bits]:
     """The verdict on ``images`` with the task's labels: top-1 and top-5, bool [N]."""
     outcomes = []
     correct = 0

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 from torch import nn
 
 from robench import suites, zoo
@@ -12,9 +13,12 @@ from robench.core.errors import RobenchError
 from robench.core.files import short
 from robench.core.kinds import Progress, kind_of
 from robench.core.types import LARGEST_SEED, MOST_IMAGES, DataCard, Measurement, ResultCard, Suite
-from robench.data.base import Dataset
+from robench.data.base import SMALLEST, Dataset
 from robench.data.choose import choose
+from robench.data.lazy import LazyImages
 from robench.data.load import load_calibration
+from robench.data.resizing import IMAGENET, InputSize
+from robench.engine.input_size import input_size
 from robench.engine.loaded import LoadedModel
 from robench.engine.model import ModelUnderTest
 from robench.engine.precision import reproducibly
@@ -30,6 +34,8 @@ from robench.quantizers import QUANTIZERS
 
 Model = str | nn.Module | LoadedModel
 VERDICTS = ("torch", "runtime")
+MANY = 5000
+"""Images that take half a minute to decode."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,7 @@ class Request:
 
     Attributes:
         models: names as for ``robench.load_model``, or modules: float32 pixels in [0, 1] to logits.
-        dataset: auto, cifar10, digits, ``npz:PATH`` or ``imagefolder:PATH``.
+        dataset: auto, a registered data set such as cifar10 or ``npz:FILE``, or an object (see ``robench.evaluate``).
         suite: a suite's name, a TOML file, or a suite (see ``robench.suites.one_line``).
         twin: a model to compare with, or "none"; "auto" is the model card's own.
         quantize: a quantizer, such as "int8": the models are measured quantized after training, each against itself;
@@ -46,6 +52,8 @@ class Request:
         conditions: a pattern such as ``attack/*``.
         n_images: the first so many images.
         seed: of all random numbers.
+        image_size: side of the square that image files are resized and cropped to; the model's own, or as
+            docs/data.md says, unless given.
         batch_size: images held at once, 1,024 (128 larger than 64x64) unless given; changes no score.
         data_dir: where CIFAR-10 is.
         checkpoint: weights for a timm model or a factory's.
@@ -58,13 +66,14 @@ class Request:
     """
 
     models: tuple[Model, ...]
-    dataset: str = "auto"
+    dataset: object = "auto"
     suite: str | Suite = "robench-v1"
     twin: str = "auto"
     quantize: str = ""
     conditions: str = "*"
     n_images: int | None = None
     seed: int | None = None
+    image_size: int | None = None
     batch_size: int | None = None
     data_dir: Path | None = None
     checkpoint: Path | None = None
@@ -129,7 +138,7 @@ class Run:
         return ResultCard(
             model.card,
             self.suite,
-            DataCard(self.data.name, self.data.source, len(self.data), self.data.fingerprint),
+            _data_card(self.data),
             tuple(measurement for measurement in found if measurement is not None),
             (twin.card.name, twin.card.sha256) if twin else ("", ""),
             provenance(model),
@@ -157,9 +166,10 @@ def open_run(request: Request, notify: Callable[[str], None] = lambda notice: No
         notify(notice)
     n_images = request.n_images if request.n_images is not None else min(suite.n_images, len(data))
     suite = suite.with_images(n_images, len(data))
-    calibration = _calibration(request, suite, data)
     data = data.first(n_images)
     loaded = [_load(model, data, request.checkpoint, trust=request.trust) for model in dict.fromkeys(request.models)]
+    data = _ready(data.sized(_input_size(loaded, request.image_size)), notify)
+    calibration = _calibration(request, suite, data)
     if request.quantize:
         pairs = {quantized(model, request.quantize, calibration): model for model in loaded}
         loaded = list(pairs)
@@ -216,9 +226,47 @@ def _without_gradients(tested: ModelUnderTest) -> str:
     return f"{tested.card.name}: no gradient attacks of its own, for {tested.no_gradient}; {what}."
 
 
+def _input_size(models: list[LoadedModel], side: int | None) -> InputSize | None:
+    """What image files are resized to: the side that was asked for, or what the models themselves say."""
+    found = {size: model.card.name for model in models if (size := input_size(model)) is not None}
+    if side is not None:
+        own = next(iter(found), IMAGENET)
+        return replace(own, width=side, height=side, fixed=True)
+    if len(found) > 1:
+        said = " and ".join(f"{name} {size.width}x{size.height}" for size, name in found.items())
+        raise RobenchError(
+            f"the models take images of several kinds ({said}); evaluate them one by one, or say --image-size."
+        )
+    return next(iter(found), None)
+
+
+def _ready(data: Dataset, notify: Callable[[str], None]) -> Dataset:
+    """The data, all of it read once, so that what is damaged is known before anything is measured."""
+    if len(data) > MANY and isinstance(data.images, LazyImages):
+        notify(f"reading {len(data):,} images once, for their fingerprint ...")
+    data.fingerprint  # noqa: B018 - it is kept
+    for note in data.preparation:
+        notify(f"{data.name}: {note}.")
+    classes = len(np.unique(data.labels))
+    if classes < len(data.classes) and not data.name.isidentifier():
+        notify(
+            f"{data.name}: the {len(data):,} images that are evaluated are of {classes} of {len(data.classes)} classes."
+        )
+    return data
+
+
+def _data_card(data: Dataset) -> DataCard:
+    return DataCard(data.name, data.source, len(data), data.fingerprint, "; ".join(data.preparation))
+
+
 def _check_numbers(request: Request) -> None:
     """Raise RobenchError where a number of the request is none that makes sense."""
-    for name, least, most in (("n_images", 1, MOST_IMAGES), ("seed", 0, LARGEST_SEED), ("batch_size", 1, MOST_IMAGES)):
+    for name, least, most in (
+        ("n_images", 1, MOST_IMAGES),
+        ("seed", 0, LARGEST_SEED),
+        ("batch_size", 1, MOST_IMAGES),
+        ("image_size", SMALLEST, 4096),
+    ):
         value = getattr(request, name)
         if value is not None and (type(value) is not int or not least <= value <= most):
             raise RobenchError(f"{name} must be a whole number from {least} to {most}, not {short(repr(value), 60)}.")
@@ -247,7 +295,7 @@ def _calibration(request: Request, suite: Suite, data: Dataset) -> Dataset | Non
     if not conditions and not (request.quantize and needs_images(request.quantize)):
         return None
     spec = data.name if request.dataset == "auto" else request.dataset
-    return load_calibration(spec, request.data_dir)
+    return load_calibration(spec, request.data_dir, data)
 
 
 def _load(model: Model, data: Dataset, checkpoint: Path | None = None, *, trust: bool = False) -> LoadedModel:

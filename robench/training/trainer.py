@@ -175,7 +175,7 @@ class Trainer:
         self.precision = choose_precision(precision if precision != "auto" or recipe.bf16 else "float32", self.device)
         self.precisions: list[str] = []
         self.data, self.held_out = data.split(recipe.hold_out)
-        self.images = torch.from_numpy(self.data.images).to(self.device)
+        self.images = torch.from_numpy(self.data.images[:]).to(self.device)
         self.labels = torch.from_numpy(self.data.labels).to(self.device)
         self.model = build(recipe, len(data.classes)).to(self.device)
         self.forward: nn.Module = _compiled(self.model) if compiled else self.model

@@ -96,7 +96,10 @@ FAULT_ROWS: dict[str, tuple[float, dict]] = {
     "pcm": (86_400.0, {}),
     "reram": (86_400.0, {"compensation": False}),
 }
-DATASET_ROWS = {"digits", "cifar10", "npz", "imagefolder"}
+DATASET_ROWS = {
+    *("digits", "cifar10", "cifar100", "mnist", "fashion_mnist"),
+    *("npz", "npy", "imagefolder", "parquet", "hf"),
+}
 
 
 @pytest.mark.parametrize(

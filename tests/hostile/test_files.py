@@ -117,7 +117,8 @@ def header(folder: Path, text: str, body: bytes = b"") -> object:
     """An .npz whose array x has a header of one's own."""
     packed = text.encode().ljust(117) + b"\n"
     with zipfile.ZipFile(folder / "d.npz", "w") as archive:
-        archive.writestr("x.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(packed)) + packed + body)
+        for name in ("x.npy", "y.npy"):
+            archive.writestr(name, b"\x93NUMPY\x01\x00" + struct.pack("<H", len(packed)) + packed + body)
     return load_data(f"npz:{folder / 'd.npz'}")
 
 
@@ -134,8 +135,8 @@ DATA: dict[str, Case] = {
     "pickle": (lambda folder: raw(folder, pickle.dumps([1])), "cannot be read as .npz"),
     "objects": (lambda folder: npz(folder, x=np.array([None]), y=[0]), "array of Python objects"),
     "labels of floats": (lambda folder: npz(folder, x=PIXELS, y=[0.5, 1.7]), "must be whole numbers"),
-    "labels of bools": (lambda folder: npz(folder, x=PIXELS, y=[True, False]), "must be whole numbers"),
-    "labels of words": (lambda folder: npz(folder, x=PIXELS, y=["a", "b"]), "must be whole numbers"),
+    "labels that are no text": (lambda folder: npz(folder, x=PIXELS, y=[b"\xff", b"a"]), "no text in UTF-8"),
+    "names of classes in numbers": (lambda folder: npz(folder, x=PIXELS, y=[0, 1], classes=[1, 2]), "must be strings"),
     "labels of complex": (lambda folder: npz(folder, x=PIXELS, y=[1j, 0]), "must be whole numbers"),
     "huge labels": (lambda folder: npz(folder, x=PIXELS, y=[2**31, 0]), "they count from 0"),
     "no images": (lambda folder: npz(folder, x=PIXELS[:0] / 1.0, y=np.zeros(0, int)), "the images x in"),
@@ -231,7 +232,13 @@ def picture(folder: Path, image: Image.Image) -> object:
     for name in ("a", "b"):
         (folder / "set" / name).mkdir(parents=True)
         image.save(folder / "set" / name / "x.png")
-    return load_data(f"imagefolder:{folder / 'set'}")
+    return load_data(f"imagefolder:{folder / 'set'}").images[:]
+
+
+def tiff(folder: Path, image: Image.Image) -> object:
+    (folder / "set" / "a").mkdir(parents=True)
+    image.save(folder / "set" / "a" / "x.tif")
+    return load_data(f"imagefolder:{folder / 'set'}").images[:]
 
 
 def pipe(folder: Path) -> object:
@@ -240,16 +247,22 @@ def pipe(folder: Path) -> object:
     return load_data(f"imagefolder:{folder / 'set'}")
 
 
-def empty_class(folder: Path) -> object:
-    (folder / "set" / "c").mkdir(parents=True)
-    return picture(folder, Image.new("RGB", (32, 32)))
+def program(folder: Path) -> object:
+    """PostScript by the name of a PNG: Pillow hands it to Ghostscript, which runs it."""
+    (folder / "set" / "a").mkdir(parents=True)
+    text = f"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n({folder}/was_here) (w) file closefile showpage\n"
+    (folder / "set" / "a" / "x.png").write_text(text)
+    try:
+        return load_data(f"imagefolder:{folder / 'set'}").images[:]
+    finally:
+        assert not (folder / "was_here").exists()
 
 
 FOLDERS: dict[str, Case] = {
     "pipe": (pipe, "has no images in subfolders"),
     "many pixels": (lambda folder: picture(folder, Image.new("1", (13000, 13000))), "which is too many"),
-    "16 bits": (lambda folder: picture(folder, Image.new("I;16", (32, 32))), "save it with 8 bits"),
-    "empty class": (empty_class, "has no images; remove it"),
+    "32 bits": (lambda folder: tiff(folder, Image.new("F", (32, 32))), "of type F, and neither of 8 nor of 16"),
+    "PostScript": (program, "cannot identify image file"),
 }
 
 
@@ -261,8 +274,9 @@ def test_image_folders(name: str, tmp_path: Path) -> None:
 def test_hidden_folders_and_links_upwards_are_no_classes(tmp_path: Path) -> None:
     (tmp_path / "set" / ".cache").mkdir(parents=True)
     (tmp_path / "set" / "up").symlink_to(tmp_path, target_is_directory=True)
-    found = picture(tmp_path, Image.new("RGB", (32, 32)))
-    assert found.classes == ("a", "b")  # type: ignore[attr-defined]
+    picture(tmp_path, Image.new("RGB", (32, 32)))
+    found = load_data(f"imagefolder:{tmp_path / 'set'}")
+    assert found.classes == ("a", "b")
 
 
 # Weights and checkpoints.

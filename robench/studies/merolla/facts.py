@@ -80,7 +80,7 @@ def effect_of_sign(
     """What Sign does to each inner layer, its weights given: see the page's text for the definitions."""
     model = tested.original.model
     pixels = to_pixels(data.images[:IMAGES], tested.original.device)
-    images = torch.from_numpy((calibration or data).images)
+    images = torch.from_numpy((calibration or data).images[:])
     plain, before = _activations(model, pixels), statistics(model, images)
     with distorted(model, "sign", None, seed=0, stored=tested.stored):
         kept = _activations(model, pixels)

@@ -12,7 +12,7 @@ from robench.studies.study import Facts
 
 def facts(run: Run, folders: Mapping[str, Path]) -> Facts:
     """The mean of min(X, 255 - X) over the pixels of the images, in pixel levels."""
-    return {"mean_of_smaller_side": mean_of_smaller_side(run.data.images)}
+    return {"mean_of_smaller_side": mean_of_smaller_side(run.data.images[:])}
 
 
 def mean_of_smaller_side(images: Images) -> float:
