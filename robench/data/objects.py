@@ -1,7 +1,7 @@
 """Data sets that are Python objects: arrays, tensors, and the data sets of torch, torchvision and Hugging Face."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,15 @@ FORMS = (
 )
 CHECKED = 8
 """Items that are read twice, or beside a column, to see that an object gives the same each time."""
+
+
+@runtime_checkable
+class Items(Protocol):
+    """What has a length, and an item for each index."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Any: ...
 
 
 def from_object(thing: object) -> Dataset:
@@ -54,13 +63,9 @@ def from_object(thing: object) -> Dataset:
         if isinstance(thing, _torch_data().TensorDataset) and len(thing.tensors) == 2:
             images, labels = (_array(tensor, "tensors") for tensor in thing.tensors)
             return from_arrays(images, labels, name, "tensors")
-        if (
-            hasattr(type(thing), "__getitem__")
-            and hasattr(type(thing), "__len__")
-            and not isinstance(thing, str | bytes)
-        ):
+        if isinstance(thing, Items) and not isinstance(thing, str | bytes):
             return _of_items(thing, name)
-    if isinstance(thing, _torch_data().IterableDataset) or hasattr(type(thing), "__iter__"):
+    if isinstance(thing, Iterable):
         raise RobenchError(
             f"a {type(thing).__name__} can be read but once, and has no length; give a list of its first items: "
             "list(itertools.islice(it, 1000))."

@@ -248,7 +248,7 @@ def _ready(data: Dataset, notify: Callable[[str], None]) -> Dataset:
     for note in data.preparation:
         notify(f"{data.name}: {note}.")
     classes = len(np.unique(data.labels))
-    if classes < len(data.classes) and not data.name.isidentifier():
+    if classes < len(data.classes) and ":" in data.name:
         notify(
             f"{data.name}: the {len(data):,} images that are evaluated are of {classes} of {len(data.classes)} classes."
         )

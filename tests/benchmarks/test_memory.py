@@ -8,7 +8,7 @@ import pytest
 
 SCRIPT = """
 import resource, sys
-from robench.measure.run import evaluate
+from robench import evaluate
 evaluate("twn_resnet20", suite="quick", n_images=int(sys.argv[1]), data_dir=sys.argv[2] or None, store=sys.argv[3])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """

@@ -8,7 +8,7 @@ from robench.core.errors import RobenchError
 from robench.core.kinds import kind_of
 from robench.core.types import Condition
 from robench.corruptions import CORRUPTIONS, Corruption
-from robench.corruptions.apply import amount_of, corrupt
+from robench.corruptions.apply import Corrupted, amount_of, corrupt
 from robench.data.base import Dataset
 
 
@@ -19,6 +19,15 @@ def noisy(images: np.ndarray, name: str, severity: int, **settings: int) -> np.n
 def test_noise_of_an_image_does_not_depend_on_the_others(digits: Dataset) -> None:
     whole = noisy(digits.images[:20], "poisson", 3, seed=0)
     assert np.array_equal(whole[:5], noisy(digits.images[:5], "poisson", 3, seed=0))
+
+
+@given(st.integers(0, 150), st.integers(0, 150))
+@settings(deadline=None, max_examples=20)
+def test_noise_of_an_image_does_not_depend_on_the_block(start: int, stop: int) -> None:
+    images = np.full((150, 1, 4, 4), 99, np.uint8)
+    blocks = Corrupted(images, "speckle", amount_of("speckle", 3), seed=1)
+    assert np.array_equal(blocks[start:stop], noisy(images, "speckle", 3, seed=1)[start:stop])
+    assert (len(blocks), blocks.shape) == (150, images.shape)
 
 
 def test_images_seeds_and_draws_get_different_noise() -> None:
