@@ -105,8 +105,11 @@ class LazyImages:
         return LazyImages(self.pictures, self.index, wanted)
 
     def like(self, other: "LazyImages") -> "LazyImages":
-        """The same, resized as others are."""
-        return LazyImages(self.pictures, self.index, rule=other.resizing)
+        """The same, resized as others are; to their size where those were taken as they are."""
+        rule = other.resizing
+        if rule.scaled is None:
+            return self.sized(InputSize(*rule.size, fixed=True))
+        return LazyImages(self.pictures, self.index, rule=rule)
 
     def blocks(self) -> Iterator[Images]:
         """All of them, block by block.

@@ -105,3 +105,7 @@ def test_training_images_are_resized_as_test_images_are(tmp_path: Path) -> None:
     assert isinstance(calibration.images, np.ndarray)
     assert calibration.images.shape == (2, 3, 224, 224)
     assert load_calibration(f"imagefolder:{tmp_path}").images.shape == (2, 3, 50, 50)
+    # The other way around, they get the size of test images that stay as they are.
+    train = load(f"imagefolder:{tmp_path}", "train")
+    assert test.like(train).images.shape == (2, 3, 50, 50)
+    assert test.like(train).preparation[-1].startswith("shorter side to 57 pixels (bilinear), central 50x50")

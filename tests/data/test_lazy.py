@@ -8,6 +8,7 @@ from PIL import Image
 
 from robench.core.errors import RobenchError
 from robench.data.lazy import LISTED, LazyImages, Pictures
+from robench.data.resizing import Resizing
 
 X = np.random.default_rng(0).integers(0, 256, (150, 8, 8, 3), np.uint8)
 EXPECTED = X.transpose(0, 3, 1, 2)
@@ -81,7 +82,6 @@ def test_one_that_breaks_later_is_named() -> None:
     def open_(number: int) -> Image.Image:
         return Image.fromarray(X[number] if number != 7 else X[number, :5])
 
-    images = LazyImages(Pictures(open_, str), np.arange(6))
-    more = LazyImages(images.pictures, np.arange(9)).like(images)
+    more = LazyImages(Pictures(open_, str), np.arange(9), rule=Resizing((8, 8)))
     with pytest.raises(RobenchError, match=r"one image cannot be used: 7 \(has 8x5 pixels, and the others 8x8\)"):
         more[:]
