@@ -1,6 +1,7 @@
 """Data sets that are Python objects: arrays, tensors, and the data sets of torch, torchvision and Hugging Face."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -23,7 +24,7 @@ FORMS = (
     "Hugging Face, a DataLoader, or a robench.data.Dataset"
 )
 CHECKED = 8
-"""Items that are read twice, or beside a column, to see that an object gives the same each time."""
+"""Items that are read twice, to see that an object gives the same each time, and its labels those of its items."""
 
 
 @runtime_checkable
@@ -154,6 +155,7 @@ def _of_items(thing: Any, name: str) -> Dataset:
     """Of an object with a length, whose items are an image and a label each."""
     if not len(thing):
         raise RobenchError("the data set has no images.")
+    _check_steady(thing)
     first, _ = _halves(thing[0])
     source, classes = type(thing).__name__, _class_names(thing)
     if not _is_picture(first):
@@ -164,6 +166,17 @@ def _of_items(thing: Any, name: str) -> Dataset:
     found = read_labels(_labels(thing), f"the labels of the {source}", classes)
     images = LazyImages(Pictures(_picture_of(thing), lambda index: f"image {index}"), np.arange(len(thing)))
     return Dataset(name, source, images, found.labels, found.names, found.notes)
+
+
+def _check_steady(thing: Any) -> None:
+    """Raise RobenchError where the first items are others when they are read again."""
+    for index in range(min(CHECKED, len(thing))):
+        first, second = (np.asarray(_halves(thing[index])[0]) for _ in range(2))
+        if not np.array_equal(first, second):
+            raise RobenchError(
+                f"the {type(thing).__name__} gives another image {index} each time that it is read; leave out "
+                "transforms that draw random numbers."
+            )
 
 
 def _halves(item: Any) -> tuple[Any, Any]:
@@ -189,11 +202,14 @@ def _is_picture(image: object) -> bool:
 def _picture_of(thing: Any) -> "Callable[[int], Image]":
     from PIL import Image
 
+    lock = Lock()  # nothing says that the object may be read by several threads at once
+
     def get(index: int) -> "Image.Image":
-        image, _ = _halves(thing[index])
-        if not isinstance(image, Image.Image):
-            raise RobenchError(f"a {type(image).__name__}, where others are images")
-        return image.copy()  # whoever reads it closes it
+        with lock:
+            image, _ = _halves(thing[index])
+            if not isinstance(image, Image.Image):
+                raise RobenchError(f"a {type(image).__name__}, where others are images")
+            return image.copy()  # whoever reads it closes it
 
     return get
 

@@ -138,6 +138,7 @@ class Fails(Pairs):
         ({"x": X}, "must have x and y"),
         (Pairs(lambda i: X[i]), r"must be \(image, label\), not ndarray"),
         (Pairs(lambda i: {"image": X[i]}), "must have an image and a label, and have image"),
+        (Pairs(lambda i: (np.random.default_rng().integers(0, 256, (9, 9, 3), np.uint8), 0)), "leave out transforms"),
         (Fails(None), "the data set Fails failed with KeyError"),
         (DataLoader(Pairs(lambda i: (X[i, : 10 + i], 0)), batch_size=1), "several sizes"),
         (Endless(), "list of its first items"),
