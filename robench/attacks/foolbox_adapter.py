@@ -49,7 +49,7 @@ SEARCHES = (
     "GaussianBlurAttack",
     "LinearSearchBlendedUniformNoiseAttack",
 )
-STARTED = ("BoundaryAttack", "HopSkipJumpAttack", "PointwiseAttack")
+STARTED = ("BoundaryAttack", "HopSkipJumpAttack")
 """Attacks that begin at an image that fools already."""
 CLASSES = {
     **PREFIXED,
@@ -68,7 +68,7 @@ CLASSES = {
     **{name: Traits(norms=EITHER, gradient=False, minimal=True, bare=True) for name in (*SEARCHES, STARTED[1])},
     **{
         name: Traits(norms=L2, gradient=False, minimal=True, bare=True)
-        for name in ("BoundaryAttack", "PointwiseAttack", "SaltAndPepperNoiseAttack")
+        for name in ("BoundaryAttack", "SaltAndPepperNoiseAttack")
     },
 }
 """Every attack of foolbox that runs -> what it is."""
@@ -78,6 +78,7 @@ REFUSED = {
     "Attack": "it is what foolbox's attacks are made from",
     "SpatialAttack": "it shifts and rotates the image, which no norm bounds",
     "DatasetAttack": "it gives other images of the data set, which are beyond any budget",
+    "PointwiseAttack": "it sets itself no distance, without which foolbox ends it with an error",
     "BinarizationRefinementAttack": "it refines what another attack has found",
     **dict.fromkeys(("SparseL1DescentAttack", "L1FastGradientAttack", *(f"L1{name}" for name in FAMILIES)), L1),
     **{f"{norm}BrendelBethgeAttack": NUMBA for norm in ("L0", "L1", "L2", "Linfinity")},

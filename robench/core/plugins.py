@@ -3,8 +3,9 @@
 import importlib.util
 import sys
 import traceback
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 
 from robench.core.errors import NotHereError, RobenchError
 
@@ -22,20 +23,45 @@ def load_plugin(path: Path) -> ModuleType:
         return _loaded[place]
     if not place.is_file():
         raise NotHereError(f"there is no plug-in {path}; check the path.")
-    name = _free_name(f"robench_plugin_{place.stem.replace('.', '_')}")
-    spec = importlib.util.spec_from_file_location(name, place)
-    if spec is None or spec.loader is None:
+    if place.suffix != ".py":
         raise RobenchError(f"the plug-in {path} must be a Python file; call it {place.stem}.py.")
+    name = _free_name(f"robench_plugin_{place.stem.replace('.', '_')}")
+    try:
+        module = run_file(name, place)
+    except (Exception, SystemExit) as error:
+        raise RobenchError(f"the plug-in {path}{_line(error, place)}: {_reason(error)}") from error
+    _loaded[place] = module
+    return module
+
+
+class _FromSource(SourceFileLoader):
+    """Compiles a file each time: kept bytecode is told apart by whole seconds, so that it would hide a quick edit."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        """The code of what the file says now."""
+        path = self.get_filename(fullname)
+        code: CodeType = self.source_to_code(self.get_data(path), path)
+        return code
+
+
+def run_file(name: str, place: Path) -> ModuleType:
+    """Run a Python file as a module of this name; its neighbours can be imported.
+
+    Raises:
+        Exception: whatever the file raises; the module is then forgotten.
+    """
+    loader = _FromSource(name, str(place))
+    spec = importlib.util.spec_from_file_location(name, place, loader=loader)
+    assert spec is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     if str(place.parent) not in sys.path:
         sys.path.insert(0, str(place.parent))
     try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+        loader.exec_module(module)
+    except BaseException:
         del sys.modules[name]
-        raise RobenchError(f"the plug-in {path}{_line(error, place)}: {_reason(error)}") from error
-    _loaded[place] = module
+        raise
     return module
 
 

@@ -16,7 +16,7 @@ from torch import nn
 from robench.core.errors import RobenchError, foreign_code
 from robench.core.files import check_data_file, exists, expanded, short
 from robench.core.optional import import_optional
-from robench.core.plugins import loaded_plugin
+from robench.core.plugins import loaded_plugin, run_file
 from robench.core.registry import did_you_mean
 from robench.engine.classifier import Classifier
 from robench.zoo.network import cache_alone_if_offline
@@ -133,12 +133,5 @@ def _import(name: str) -> ModuleType:
         raise RobenchError(f"there is no file {short(path)}; check the path before the colon.")
     if plugin := loaded_plugin(path):
         return plugin
-    spec = importlib.util.spec_from_file_location(f"robench_user_{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    sys.path.insert(0, str(path.resolve().parent))
     with foreign_code(name):
-        spec.loader.exec_module(module)
-    return module
+        return run_file(f"robench_user_{path.stem}", path.resolve())

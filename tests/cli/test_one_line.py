@@ -108,3 +108,10 @@ def test_a_broken_plugin_is_one_sentence(here: Path) -> None:
         assert result.exit_code == 2
         said = " ".join(result.stderr.split())
         assert said == "error: the plug-in bad.py, line 2: ModuleNotFoundError: No module named 'nothere_at_all'"
+
+
+def test_an_edit_within_the_same_second_is_seen(here: Path) -> None:
+    (here / "quick.py").write_text("VALUE = 1\n")
+    assert plugins.run_file("quick_edit", here / "quick.py").VALUE == 1
+    (here / "quick.py").write_text("VALUE = 2\n")
+    assert plugins.run_file("quick_edit", here / "quick.py").VALUE == 2

@@ -140,9 +140,11 @@ def test_twins_differ_in_the_quantizer_alone_and_in_what_a_clip_needs() -> None:
             twin = load_recipe(f"{recipe.dataset}/{recipe.twin}")
             free = ["name", "quantizer", "twin", "paper"]
             free += ["clip", "learning_rate", "full_precision", "tested_under", "average"] if recipe.clip else []
-            if recipe.start:  # further epochs of the twin itself
-                assert recipe.start == recipe.twin
+            if recipe.start:  # further epochs of the twin itself, or of a low-bit network of that twin
+                assert recipe.twin in (recipe.start, zoo.load(recipe.start, recipe.dataset, 10).card.twin)
                 free += ["start", "epochs", "learning_rate", "warmup", "full_precision"]
+            if recipe.bit_errors:
+                free += ["bit_errors", "hold_out", "optimizer", "momentum", "weight_decay"]
             assert replace(recipe, **{name: getattr(twin, name) for name in free}) == twin
 
 
