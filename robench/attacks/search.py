@@ -20,16 +20,18 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import nn
 
 from robench.attacks import Traits
 from robench.attacks.apply import attempt, check, resume, time_limit
 from robench.attacks.losses import misclassification_margin
-from robench.attacks.toolbox import loss_and_gradient, per_image
+from robench.attacks.toolbox import BestSoFar, fooled, loss_and_gradient, per_image
 from robench.core.errors import RobenchError
 from robench.core.types import Bits, Condition, Floats
 from robench.data.base import Dataset
 from robench.engine.blocked import Blocked
 from robench.engine.model import ModelUnderTest
+from robench.engine.surrogate import Surrogate
 from robench.engine.verdict import judge, to_pixels
 
 AUDITED = 64
@@ -61,16 +63,21 @@ class SearchResult:
     flags: tuple[str, ...]
 
 
-def _attacked(model: ModelUnderTest, traits: Traits) -> Blocked:
-    """What an attack is given of a model: where that passes no gradient, its twin, of which it takes all steps."""
+def _attacked(model: ModelUnderTest, traits: Traits) -> tuple[Blocked, Blocked | None]:
+    """What an attack is given of a model, and what it is given next on images that withstand it, if anything.
+
+    Where the model passes no gradient, these are those of its twin, of which an attack takes all steps.
+    """
     if not traits.gradient:
-        return model.original if traits.bare else model.exact
+        return model.original if traits.bare else model.exact, None
     source = model.source if model.no_gradient else None
-    if traits.bare or source is None:
-        return (source or model).original if traits.bare else model.gradients
-    relentless = Blocked(source.gradients.model, source.gradients.sizes, source.gradients.workers)
-    relentless.slack = math.inf  # fooling the twin is not the aim, and no reason to stop
-    return relentless
+    if traits.bare:
+        return (source or model).original, None
+    if source is None:
+        return model.gradients, model.second_gradients
+    second = source.second_gradients
+    # Fooling the twin is not the aim, and no reason to stop.
+    return source.gradients.with_slack(math.inf), second.with_slack(math.inf) if second is not None else None
 
 
 class Attempt(NamedTuple):
@@ -117,7 +124,7 @@ class Search:
         self.grid = condition.grid or (condition.level,)
         self.condition = replace(condition, level=self.grid[0])
         self.attack = check(self.condition)
-        self.attacked = _attacked(model, self.attack.traits)
+        self.attacked, self.second = _attacked(model, self.attack.traits)
         # A library's attack is given the same images together whatever the batch size, since it seeds them together.
         self.batch_size = model.original.sizes[-1] if self.attack.traits.bare else model.exact.whole_blocks(batch_size)
         self.limit = time_limit(self.condition)
@@ -130,6 +137,7 @@ class Search:
         self.distance = np.zeros(images if levels == 1 else 0, np.float32)
         self.changed = False
         self.beyond, self.broken, self.unfinished = np.zeros((3, images), bool)
+        self.by_second = np.zeros(images, bool)  # fooled by the second gradients where the first ones failed
 
     def run(self) -> SearchResult:
         """Search until every image's epsilon is known, and audit a sample of what was left out."""
@@ -140,7 +148,7 @@ class Search:
                 done = self.high - self.low <= 1
                 self.progress(max(int(done.sum()), 1), int((done & (self.low >= 0)).sum()))
             guess = np.where(self.low < 0, self.high - 1, self.low + 1)
-        flags = self._audit() + self._idle() + self._notes()
+        flags = self._audit() + self._idle() + self._two_gradients() + self._notes()
         level = np.arange(len(self.grid))[:, None]
         top1 = level <= self.low
         top5 = top1 | np.logical_and.accumulate(self.top5, axis=0)
@@ -176,20 +184,44 @@ class Search:
     def _strike(self, images: Indices, levels: Indices) -> tuple[Attempt, Bits]:
         """Attack some images, each at its level of the grid; gives what came out, and which images are robust."""
         x, y = self._batch(images)
+        result = self._perturb(self.attacked, images, levels, x, y)
+        if self.second is not None:
+            result = self._stronger(self.second, result, images, levels, x, y)
+        self.changed |= bool((result != x).any())
+        struck = Attempt(images, levels, x, y, result)
+        robust = self._judge(struck)
+        self.tried[levels, images] = True
+        self.low[images[robust]] = levels[robust]
+        return struck, robust
+
+    def _perturb(
+        self, model: nn.Module, images: Indices, levels: Indices, x: torch.Tensor, y: torch.Tensor
+    ) -> torch.Tensor:
+        """What the attack makes of some images by the gradients of ``model``; notes where the wrapper stepped in."""
         epsilons = self._epsilons(levels, x)
-        found = attempt(self.attacked, x, y, self.condition, self.seed, self.draw, images, epsilons, self.limit)
+        found = attempt(model, x, y, self.condition, self.seed, self.draw, images, epsilons, self.limit)
         for noted, where in (
             (self.beyond, found.beyond),
             (self.broken, found.broken),
             (self.unfinished, found.unfinished),
         ):
             noted[images[where.cpu().numpy()]] = True
-        self.changed |= bool((found.images != x).any())
-        struck = Attempt(images, levels, x, y, found.images)
-        robust = self._judge(struck)
-        self.tried[levels, images] = True
-        self.low[images[robust]] = levels[robust]
-        return struck, robust
+        return found.images
+
+    def _stronger(
+        self, model: Blocked, first: torch.Tensor, images: Indices, levels: Indices, x: torch.Tensor, y: torch.Tensor
+    ) -> torch.Tensor:
+        """What withstands the first gradients is attacked by the second ones; of both the larger margin is kept."""
+        best = BestSoFar(self.model.exact, x, y)
+        everyone = torch.arange(len(x), device=x.device)
+        best.offer(everyone, first)
+        standing = best.robust()
+        if len(standing):
+            chosen = standing.cpu().numpy()
+            tried = self._perturb(model, images[chosen], levels[chosen], x[standing], y[standing])
+            best.offer(standing, tried)
+            self.by_second[images[chosen[fooled(self.model.exact, tried, y[standing]).cpu().numpy()]]] = True
+        return best.result
 
     def _epsilons(self, levels: Indices, like: torch.Tensor) -> torch.Tensor:
         return torch.tensor(self.grid, dtype=like.dtype, device=like.device)[torch.from_numpy(levels)]
@@ -268,6 +300,18 @@ class Search:
                 "they count as robust, so that the accuracy is an upper bound (raise time_limit_s)"
             )
         return tuple(flags)
+
+    def _two_gradients(self) -> tuple[str, ...]:
+        """Say that two gradients were tried, and what the second one found."""
+        if self.second is None:
+            return ()
+        names = "straight-through ones", "the model's own"
+        ours, theirs = names if isinstance(self.second.model, Surrogate) else names[::-1]
+        found = int(self.by_second.sum())
+        return (
+            f"two gradients: {theirs} and {ours} were tried, and the stronger counts; "
+            f"{found} of {len(self.low)} images fell to {ours} alone",
+        )
 
     def _audit(self) -> tuple[str, ...]:
         """Attack a sample of images again, with all steps.

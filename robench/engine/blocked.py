@@ -60,6 +60,12 @@ class Blocked(nn.Module):
         """``count`` images, rounded up to whole blocks."""
         return -(-count // self.sizes[-1]) * self.sizes[-1]
 
+    def with_slack(self, slack: float) -> "Blocked":
+        """The model by itself, whose logits may be off by at least that share of the largest."""
+        result = Blocked(self.model, self.sizes, self.workers)
+        result.slack = max(result.slack, slack)
+        return result
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """[N, C, H, W] -> [N, classes], for any N >= 1."""
         return torch.cat(self.over_blocks(self.one_block, x))

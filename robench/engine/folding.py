@@ -5,6 +5,7 @@ from collections import Counter
 import torch
 from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_conv_bn_weights
+from torch.nn.utils.parametrize import is_parametrized
 
 from robench.engine.tracing import trace
 
@@ -55,12 +56,20 @@ class Folded(nn.Module):
         return weight, None
 
 
-def fold_batch_norm(model: nn.Module) -> Folded | None:
-    """``model`` (in eval mode) with folded batch norms; None where its forward pass depends on the data."""
+def unfolded(model: nn.Module) -> Folded | None:
+    """``model`` as a graph, with its batch norms; None where its forward pass depends on the data."""
     try:
-        traced = trace(model)
+        return Folded(trace(model), [])
     except Exception:  # noqa: BLE001 (tracing runs the user's forward pass, which may fail in any way)
         return None
+
+
+def fold_batch_norm(model: nn.Module) -> Folded | None:
+    """``model`` (in eval mode) with folded batch norms; None where its forward pass depends on the data."""
+    plain = unfolded(model)
+    if plain is None:
+        return None
+    traced = plain.graph
     modules = dict(traced.named_modules())
     calls = Counter(str(node.target) for node in traced.graph.nodes if node.op == "call_module")
     folds: list[Fold] = []
@@ -74,6 +83,8 @@ def fold_batch_norm(model: nn.Module) -> Folded | None:
         ):
             continue
         conv, norm = modules[str(before.target)], modules[str(node.target)]
+        if is_parametrized(conv):  # its weight is computed anew in each forward pass
+            continue
         if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d) and norm.track_running_stats:
             fused = fuse_conv_bn_eval(conv, norm)
             fused.weight.data = fused.weight.data.contiguous(memory_format=torch.channels_last)

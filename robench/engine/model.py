@@ -30,6 +30,8 @@ class ModelUnderTest:
             are held; None where there is only torch.
         source: the twin on which gradient attacks make their images where this model passes no gradient.
         fingerprint: of its parameters, code, answers and precision; decides whether a stored measurement is its own.
+        second_gradients: attacks take their gradients from this one as well, on images that withstand the first; None
+            where the model has one gradient (see ``robench.engine.gradients``).
         memory: what several measurements share, such as which images are right without an attack.
     """
 
@@ -44,6 +46,7 @@ class ModelUnderTest:
     no_gradient: str = ""
     rival: Blocked | None = None
     source: "ModelUnderTest | None" = None
+    second_gradients: Blocked | None = None
     memory: dict[Hashable, Any] = field(default_factory=dict, repr=False)
 
     def remembered(self, key: Hashable, compute: Callable[[], T]) -> T:
@@ -65,12 +68,15 @@ class ModelUnderTest:
     @contextmanager
     def stopping_early(self, early: bool) -> Iterator[None]:
         """As long as the block lasts, attacks stop early, or take all of their steps."""
+        forms = [form for form in (self.exact, self.gradients, self.second_gradients) if form is not None]
         before = self.exact.early_stopping
-        self.exact.early_stopping = self.gradients.early_stopping = early
+        for form in forms:
+            form.early_stopping = early
         try:
             yield
         finally:
-            self.exact.early_stopping = self.gradients.early_stopping = before
+            for form in forms:
+                form.early_stopping = before
 
     def refresh(self) -> None:
         """Let ``exact`` and ``gradients`` follow a change of the original's weights or batch-norm statistics."""

@@ -9,13 +9,13 @@ from robench.core.errors import RobenchError
 from robench.core.files import short
 from robench.data.base import Dataset
 from robench.engine.blocked import Blocked, settled
-from robench.engine.folding import Folded, agrees, fold_batch_norm
+from robench.engine.folding import agrees, fold_batch_norm
 from robench.engine.foreign import gradient_obstacle, prepared
+from robench.engine.gradients import choose_gradients
 from robench.engine.identity import fingerprint
 from robench.engine.loaded import LoadedModel
 from robench.engine.model import ModelUnderTest
 from robench.engine.precision import BFloat16, choose_precision
-from robench.engine.surrogate import straight_through
 from robench.engine.verdict import to_pixels
 
 PROBE = 64
@@ -72,10 +72,22 @@ def prepare(
     card = loaded.card if loaded.card.test else replace(loaded.card, sha256=identity)
     settings = f":{precision}" + ("" if early_stopping else ":all-steps")
     exact = _folded(model, x, sizes or BLOCKS)
-    fast = _with_gradients(exact, x, precision)
-    obstacle = loaded.no_gradient or gradient_obstacle(Blocked(fast.model, fast.sizes[:1]), x[:1])
+    first, second, plain = choose_gradients(exact, x)
+    if plain and precision == "bfloat16":
+        first = _in_bfloat16(exact, x)
+    settings += "" if plain else ":own and straight-through"
     tested = ModelUnderTest(
-        card, model, exact, fast, early_stopping, loaded.stored, identity + settings, loaded.sealed, obstacle, runtime
+        card,
+        model,
+        exact,
+        first,
+        early_stopping,
+        loaded.stored,
+        identity + settings,
+        sealed=loaded.sealed,
+        no_gradient=loaded.no_gradient or gradient_obstacle(Blocked(first.model, first.sizes[:1]), x[:1]),
+        rival=runtime,
+        second_gradients=second,
     )
     return _judged_by_runtime(tested, x) if verdicts == "runtime" else tested
 
@@ -95,14 +107,14 @@ def _judged_by_runtime(tested: ModelUnderTest, x: torch.Tensor) -> ModelUnderTes
         )
     with torch.inference_mode():
         shipped, own = runtime(x), copy(x)
-    off = ((shipped - own).abs().amax(1) / own.abs().amax(1).clamp(min=1e-12)).max()
-    gradients = Blocked(tested.gradients.model, tested.gradients.sizes, tested.gradients.workers)
-    gradients.slack = max(gradients.slack, float(off))
+    off = float(((shipped - own).abs().amax(1) / own.abs().amax(1).clamp(min=1e-12)).max())
+    second = tested.second_gradients
     return replace(
         tested,
         exact=runtime,
         rival=copy,
-        gradients=gradients,
+        gradients=tested.gradients.with_slack(off),
+        second_gradients=second.with_slack(off) if second is not None else None,
         fingerprint=f"{tested.fingerprint}:runtime",
         sealed="the verdict is that of the model's own runtime, whose weights are out of reach",
     )
@@ -131,14 +143,6 @@ def _tried(model: Blocked, x: torch.Tensor, name: str, classes: int) -> torch.Te
     if not logits.isfinite().all():
         raise RobenchError(f"{name} gives logits that are not finite on clean images; check its weights.")
     return logits
-
-
-def _with_gradients(exact: Blocked, x: torch.Tensor, precision: str) -> Blocked:
-    """What attacks differentiate: with surrogate gradients where the model has steps, else in the chosen precision."""
-    surrogate = straight_through(exact.model) if isinstance(exact.model, Folded) else None
-    if surrogate is not None:
-        return settled(Blocked(surrogate, exact.sizes, exact.workers), x)
-    return _in_bfloat16(exact, x) if precision == "bfloat16" else exact
 
 
 def _in_bfloat16(exact: Blocked, x: torch.Tensor) -> Blocked:

@@ -2,32 +2,78 @@
 
 import copy
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 import torch
 from torch import fx
 
 from robench.engine.folding import Folded
+from robench.engine.tracing import OwnBackward, Tracer
 
 ROUNDINGS = ("round", "floor", "ceil", "trunc", "fix")
 SIGNS = ("sign", "sgn")
+COMPARISONS = {"gt": 1, "ge": 1, "greater": 1, "greater_equal": 1, "lt": -1, "le": -1, "less": -1, "less_equal": -1}
+"""How a comparison's result goes with its first operand."""
+CASTS = ("float", "to", "type", "type_as", "double", "half", "bfloat16", "mul", "rmul", "sub", "add", "int", "long")
+"""What makes numbers of a comparison's result."""
 
 
 class Surrogate(Folded):
     """A model whose gradient is not its own."""
 
 
-def straight_through(model: Folded) -> Surrogate | None:
+def straight_through(model: Folded, *, comparisons: bool = False) -> Surrogate | None:
     """The same function, in which rounding passes its gradient on and a sign passes it on where |x| < 1.
+
+    Functions with a backward of their own are gone into, and treated likewise.
+
+    Args:
+        model: the traced model.
+        comparisons: treat ``torch.where(x >= 0, 1, -1)`` and ``(x > 0).float()`` as signs, too. A model may have them
+            beside a gradient that it passes on in another way, so this is for models that have no gradient otherwise.
 
     Returns:
         The copy, which shares its weights with ``model``; None where the model has no such step.
     """
-    graph = copy.deepcopy(model.graph.graph)
-    steps = [node for node in graph.nodes if _name(node) in ROUNDINGS + SIGNS]
-    for node in steps:
-        node.target, node.op = _surrogate(_name(node)), "call_function"
-    return Surrogate(fx.GraphModule(model.graph, graph), model.folds) if steps else None
+    found = has_own_backward(model)
+    graph = _Opener(model.graph).transform().graph if found else copy.deepcopy(model.graph.graph)
+    for node in list(graph.nodes):
+        name = _name(node)
+        if name in ROUNDINGS + SIGNS:
+            node.target, node.op = _surrogate(name), "call_function"
+            found = True
+        elif comparisons and name in COMPARISONS and len(node.args) == 2:
+            found |= _replace_comparison(graph, node, COMPARISONS[name])
+    return Surrogate(fx.GraphModule(model.graph, graph), model.folds) if found else None
+
+
+def has_own_backward(model: Folded) -> bool:
+    """Whether a step of a traced model has a backward that its author wrote."""
+    return any(isinstance(node.target, OwnBackward) for node in model.graph.graph.nodes)
+
+
+class _Opener(fx.Transformer):
+    """Goes into functions with a backward of their own; those that cannot be traced stay what they are."""
+
+    def __init__(self, module: fx.GraphModule) -> None:
+        super().__init__(module)
+        tracer = Tracer()  # the functions are the user's own, and are kept within torch here as well
+        tracer.graph, tracer.root, tracer.tensor_attrs = self.new_graph, module, {}
+        self.tracer = tracer  # type: ignore[assignment]
+
+    def placeholder(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> fx.Proxy:
+        """The input."""
+        return self.tracer.proxy(super().placeholder(target, args, kwargs).node)
+
+    def call_function(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """One step of the graph."""
+        if isinstance(target, OwnBackward):
+            try:
+                return target.opened(*args)
+            except Exception:  # noqa: BLE001 (the forward pass is the user's own, and may depend on the data)
+                return super().call_function(target, args, kwargs)
+        return super().call_function(target, args, kwargs)
 
 
 def _name(node: fx.Node) -> str:
@@ -43,3 +89,35 @@ def _surrogate(name: str) -> Callable[..., torch.Tensor]:
         return hard + (slope - slope.detach())
 
     return step
+
+
+def _replace_comparison(graph: fx.Graph, node: fx.Node, way: int) -> bool:
+    """Let a comparison pass a gradient on to those of its users that make two numbers of it; whether there are any."""
+    casts = [user for user in node.users if _name(user) in CASTS]
+    choices = [user for user in node.users if _name(user) == "where" and _chooses_numbers(user, node)]
+    if not casts and not choices:
+        return False
+    with graph.inserting_after(node):
+        hard_step = graph.call_function(_hard_step, (node, *node.args, way))
+    for user in casts:
+        user.replace_input_with(node, hard_step)
+    for user in choices:
+        user.target, user.op = _choice, "call_function"
+        user.args, user.kwargs = (hard_step, *user.args[1:]), {}
+    return True
+
+
+def _chooses_numbers(user: fx.Node, condition: fx.Node) -> bool:
+    numbers = user.args[1:]
+    return user.args[0] is condition and len(numbers) == 2 and all(isinstance(number, Real) for number in numbers)
+
+
+def _hard_step(outcome: torch.Tensor, first: Any, second: Any, way: int) -> torch.Tensor:
+    """The outcome of a comparison as 0 or 1; its gradient is that of (1 + clip(first - second, -1, 1)) / 2."""
+    slope = way * (first - second).clamp(-1, 1) / 2
+    return outcome.to(slope.dtype) + (slope - slope.detach())
+
+
+def _choice(step: torch.Tensor, first: float, second: float) -> torch.Tensor:
+    hard = torch.where(step.detach() > 0.5, float(first), float(second))
+    return hard + (first - second) * (step - step.detach())

@@ -1,7 +1,13 @@
-"""Tracing a forward pass, and never beyond torch: another runtime that is handed a placeholder may end the process."""
+"""A model's forward pass as a graph, in which a backward of the model's own stays what it is.
 
+A trace never goes beyond torch: another runtime that is handed a placeholder may end the process.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import fx, nn
 
 LEAVES_TORCH = {
@@ -27,22 +33,112 @@ class _Placeholder(fx.Proxy):
         raise fx.proxy.TraceError("the model leaves torch for NumPy")
 
 
-class _Tracer(fx.Tracer):
+class Tracer(fx.Tracer):
+    """torch.fx's own, which stays within torch and out of what is opaque."""
+
     def proxy(self, node: fx.Node) -> fx.Proxy:
+        """What stands for the result of a step."""
         return _Placeholder(node, self)
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        """Whether a module is one step."""
         return isinstance(m, Opaque) or super().is_leaf_module(m, module_qualified_name)
+
+
+class OwnBackward:
+    """A step of a graph that is an ``autograd.Function``: it computes forward and backward as its author wrote them."""
+
+    def __init__(self, function: type[torch.autograd.Function]) -> None:
+        self.function = function
+        self.__name__ = function.__name__
+
+    def __call__(self, *args: Any) -> Any:
+        """What the function gives, with its own backward."""
+        return self.function.apply(*args)
+
+    def opened(self, *args: Any) -> Any:
+        """The steps of its forward pass alone, whose gradients are theirs."""
+        if _has_setup(self.function):
+            return self.function.forward(*args)
+        return self.function.forward(_Context(), *args)
+
+
+class _Context:
+    """Stands where a function keeps what its backward needs, and keeps nothing."""
+
+    def save_for_backward(self, *tensors: Any) -> None:
+        """Nothing."""
+
+    save_for_forward = mark_dirty = mark_non_differentiable = set_materialize_grads = save_for_backward
 
 
 def trace(model: nn.Module) -> fx.GraphModule:
     """The graph of a model's forward pass, which shares its weights with the model.
 
+    Every ``autograd.Function`` is one step of it (see ``OwnBackward``): torch.fx itself would go on into a function's
+    forward pass, and lose its backward.
+
     Raises:
-        Exception: of any kind; the forward pass, which may be the user's own, cannot be traced.
+        Exception: of any kind, where the forward pass, which may be the user's own, depends on the data or fails.
     """
     if isinstance(model, Opaque):
         raise fx.proxy.TraceError("it is opaque")
-    tracer = _Tracer()
-    graph = tracer.trace(model)
+    tracer = Tracer()
+    with _functions_are_steps():
+        graph = tracer.trace(model)
     return fx.GraphModule(tracer.root, graph, type(model).__name__)
+
+
+@contextmanager
+def _functions_are_steps() -> Iterator[None]:
+    # Their forward passes are replaced, not ``apply``: a program may hold that under any name (``sign = Sign.apply``).
+    found = [function for function in _subclasses(torch.autograd.Function) if "forward" in vars(function)]
+    before = {function: {name: vars(function).get(name) for name in ("forward", "setup_context")} for function in found}
+    try:
+        for function in found:
+            setup = _has_setup(function)
+            forward = function.forward
+            function.forward = staticmethod(_recorded(function, forward, setup))  # type: ignore[method-assign]
+            if setup:
+                function.setup_context = staticmethod(_unless_traced(function.setup_context))  # type: ignore[method-assign]
+        yield
+    finally:
+        for function, methods in before.items():
+            for name, method in methods.items():
+                if method is not None:
+                    setattr(function, name, method)
+                elif name in vars(function):
+                    delattr(function, name)
+
+
+def _recorded(function: type[torch.autograd.Function], forward: Callable[..., Any], setup: bool) -> Callable[..., Any]:
+    """A forward pass that becomes one step of the graph where it is given a part of one."""
+
+    def run(*args: Any) -> Any:
+        own = args if setup else args[1:]
+        proxy = next((arg for arg in own if isinstance(arg, fx.Proxy)), None)
+        if proxy is None:
+            return forward(*args)
+        return proxy.tracer.create_proxy("call_function", OwnBackward(function), own, {})
+
+    return run
+
+
+def _unless_traced(setup_context: Callable[..., Any]) -> Callable[..., Any]:
+    def run(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        if not any(isinstance(value, fx.Proxy) for value in (*inputs, output)):
+            setup_context(ctx, inputs, output)
+
+    return run
+
+
+def _has_setup(function: type[torch.autograd.Function]) -> bool:
+    """Whether a function's forward pass takes no context, which is set up apart from it."""
+    return function.setup_context is not torch.autograd.Function.setup_context
+
+
+def _subclasses(kind: type[Any]) -> Iterator[type[Any]]:
+    for child in kind.__subclasses__():
+        if not child.__module__.startswith("torch."):
+            yield child
+        yield from _subclasses(child)
