@@ -25,8 +25,8 @@ def compensated(now: Conductances, at_first: Conductances) -> Conductances:
 class Crossbar:
     """The devices that hold a weight: a pair for each, w = largest (scale+ g+ - scale- g-), one of them at 0.
 
-    Codes are written as conductances, and their scales are multiplied to the output, as hardware does it; floats are
-    written as shares of the layer's largest magnitude.
+    Codes are written as conductances, and their scales are multiplied to the output, as hardware does it; floats, and
+    codes that stand for levels of a table, are written as shares of the layer's largest magnitude.
 
     Args:
         stored: the weight.
@@ -36,8 +36,8 @@ class Crossbar:
     """
 
     def __init__(self, stored: StoredWeight) -> None:
-        self._scale = stored.scale
-        unit = None if stored.scale is None else torch.ones(1, 1)
+        self._scale = None if stored.scale is None or len(stored.scale) > 2 else stored.scale
+        unit = None if self._scale is None else torch.ones(1, 1)
         steps = stored.weight() if unit is None else decode(stored.values, unit, stored.zero_point)
         self._largest = float(steps.abs().max()) or 1.0
         shares = (steps / self._largest).numpy().astype(np.float32)

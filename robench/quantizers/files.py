@@ -144,7 +144,7 @@ def _weight(name: str, form: Form, tensors: dict[str, torch.Tensor]) -> StoredWe
     """One coded weight; its parts are taken out of ``tensors``."""
     encoding = form.encoding or USUAL[form.bits]
     packed, scale = tensors.pop(f"{name}.codes"), tensors.pop(f"{name}.scale")
-    if (scale < 0).any():
+    if len(scale) <= 2 and (scale < 0).any():
         raise ValueError(f"{name} has negative scales")
     values = unpack(packed, encoding, form.bits, tuple(form.shape))
     return StoredWeight(values, encoding, form.bits, scale, tensors.pop(f"{name}.zero_point", None))

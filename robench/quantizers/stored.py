@@ -13,14 +13,15 @@ from robench.quantizers.encodings import FLOATS, Codes, Encoding, IntegerEncodin
 class StoredWeight:
     """One weight tensor as it is stored: floats, or integer codes with scales.
 
-    A code c stands for ``scale * (c - zero_point)``.
+    A code c stands for ``scale * (c - zero_point)``, or for a level in a table.
 
     Attributes:
         values: float32, bfloat16 or float16 values, or int8 codes; the shape of the weight, [F, ...].
         encoding: name of the encoding of one value as a bit pattern (see ``robench.quantizers.encodings``).
         bits: of one value: 32 or 16 for floats, 1 to 8 for codes.
         scale: of codes, float32: [1, G], or [2, G] where negative codes have a scale of their own (row 0; row 1 is for
-            the others); G is 1 (per tensor) or F (per filter). None for floats.
+            the others); G is 1 (per tensor) or F (per filter). For codes of at least 2 bits also [2^bits, G]: a table
+            of levels, whose first row is for the code -2^(bits - 1). None for floats.
         zero_point: of codes, int16 [1, G]: the code of the weight 0, where that is not 0. None for none.
 
     Raises:
@@ -73,6 +74,9 @@ def decode(codes: torch.Tensor, scale: torch.Tensor, zero_point: torch.Tensor | 
     def per_filter(row: torch.Tensor) -> torch.Tensor:
         return row.view(-1, *[1] * (codes.dim() - 1))
 
+    if len(scale) > 2:
+        rows = codes.long().flatten(1) + len(scale) // 2
+        return scale.T.expand(len(codes), -1).gather(1, rows).view(codes.shape)
     steps = codes if zero_point is None else codes.to(torch.int16) - per_filter(zero_point[0])
     if len(scale) == 1:
         return per_filter(scale[0]) * steps
@@ -129,8 +133,10 @@ def _problem_of_codes(stored: StoredWeight, encoding: IntegerEncoding) -> str:
 
 def _problem_of_scales(stored: StoredWeight) -> str:
     filters, scale, zero = len(stored.values), stored.scale, stored.zero_point
-    if scale is None or scale.dtype != torch.float32 or scale.dim() != 2 or scale.shape[0] not in (1, 2):
-        return "needs scales, float32 [1 or 2, G]"
+    if scale is None or scale.dtype != torch.float32 or scale.dim() != 2 or len(scale) not in (1, 2, 2**stored.bits):
+        return f"needs scales, float32 [1 or 2, G], or a table of levels [{2**stored.bits}, G]"
+    if len(scale) > 2 and stored.zero_point is not None:
+        return "has a zero point, which a table of levels does not need"
     if scale.shape[1] not in (1, filters):
         return f"needs 1 scale or one for each of {filters} filters, and has {scale.shape[1]}"
     if not scale.isfinite().all():
