@@ -147,6 +147,8 @@ class ModelCard:
         options: keyword arguments of the architecture, such as ``width``.
         bits: of a quantized weight; 32 for full precision.
         weights, stored_bytes: number of weights in convolutions and linear layers, and size of the file.
+        weights_in_all: numbers in the parameters and buffers that could be weights, in a model of one's own; of
+            these ``weights`` were seen in convolutions and linear layers; 0 where it was not looked at.
         bits_per_weight: of the whole file: 8 stored_bytes / weights.
         sha256: of the weights file; of parameters, code and answers where there is no file.
         twin: name of the full-precision model with the same architecture and training; empty if there is none.
@@ -169,6 +171,7 @@ class ModelCard:
     stored_bytes: Count = 0
     bits_per_weight: Annotated[float, Interval(ge=0, le=1e6)] = 0.0
     sha256: Line = ""
+    weights_in_all: Count = 0
     twin: Line = ""
     training: dict[str, Any] = field(default_factory=dict)
     test: dict[str, Any] = field(default_factory=dict)

@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from robench.engine.substituted import SEEN, Substituted, is_hidden
+
 Weighted = nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear
 IN_PROJECTION = "in_proj_weight"
 
@@ -16,12 +18,15 @@ def weights(model: nn.Module) -> dict[str, torch.Tensor]:
     """The weight tensors of a model by state-dict name, in its order.
 
     Those of convolutions and linear layers, and the packed query, key and value weights of ``nn.MultiheadAttention``,
-    which computes with them itself.
+    which computes with them itself; of a module that computes its weights in each forward pass, those that were seen
+    there (see ``robench.engine.seen``).
     """
     found: dict[str, torch.Tensor] = {}
     for name, module in model.named_modules():
         dot = f"{name}." if name else ""
-        if isinstance(module, Weighted):
+        if isinstance(module, Substituted):
+            found |= {f"{dot}{SEEN}.{number}": weight for number, weight in enumerate(module.seen_weights)}
+        elif isinstance(module, Weighted) and not is_hidden(module, "weight"):
             found[f"{dot}weight"] = module.weight
         elif isinstance(module, nn.MultiheadAttention) and module.in_proj_weight is not None:
             found[f"{dot}{IN_PROJECTION}"] = module.in_proj_weight
@@ -44,5 +49,8 @@ def inner_layers(model: nn.Module) -> dict[str, Weighted]:
 
 
 def layer_of(weight: str) -> str:
-    """The name that a weight's layer goes by: ``fc`` for ``fc.weight``; ``attention.in_proj_weight`` as it is."""
-    return weight.removesuffix(".weight")
+    """The name that a weight's layer goes by: ``fc`` for ``fc.weight``; ``attention.in_proj_weight`` as it is.
+
+    The first weight that was seen in a module is its only one as a rule, and goes by the module's name.
+    """
+    return weight.removesuffix(".weight").removesuffix(f".{SEEN}.0")

@@ -1,7 +1,7 @@
 """A model as it comes from the zoo, from a file or from the user."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import nn
@@ -46,6 +46,16 @@ class LoadedModel:
 def stored_weights(module: nn.Module, coded: Mapping[str, StoredWeight]) -> dict[str, StoredWeight]:
     """How all weights of a module are stored: as ``coded`` says, the others as the floats that they are."""
     return {name: coded.get(name) or stored_float(weight) for name, weight in weights(module).items()}
+
+
+def with_stored_size(model: LoadedModel) -> LoadedModel:
+    """The model with the size on its card that a file of its stored weights would have."""
+    bits = sum(stored.values.numel() * stored.bits for stored in model.stored.values())
+    scales = sum(stored.scale.numel() for stored in model.stored.values() if stored.scale is not None)
+    others = [t for name, t in model.module.state_dict().items() if name not in model.stored]
+    size = bits // 8 + 4 * scales + sum(t.numel() * t.element_size() for t in others if isinstance(t, torch.Tensor))
+    count = sum(stored.values.numel() for stored in model.stored.values())
+    return replace(model, card=model.card.with_size(count, size))
 
 
 def from_module(module: nn.Module, name: str, *, own: bool = False) -> LoadedModel:

@@ -6,11 +6,10 @@ from dataclasses import replace
 import torch
 
 from robench.core.errors import RobenchError
-from robench.core.types import ModelCard
 from robench.data.base import Dataset
 from robench.engine.activations import calibrated, quantize_inputs
 from robench.engine.layers import inner_weights, weights
-from robench.engine.loaded import LoadedModel, stored_weights
+from robench.engine.loaded import LoadedModel, stored_weights, with_stored_size
 from robench.quantizers import QUANTIZERS
 
 
@@ -40,13 +39,13 @@ def quantized(loaded: LoadedModel, quantizer: str, training: Dataset | None = No
     module = copy.deepcopy(loaded.module)
     chosen = inner_weights(module) if rule.layers == "inner" else weights(module)
     codes = {name: rule(weight.detach()).store(weight.detach().float()) for name, weight in chosen.items()}
-    if not any(stored.is_coded for stored in codes.values()):
+    if not any(weight.is_coded for weight in codes.values()):
         reason = (
             f"{quantizer} stores floats" if codes else f"{loaded.card.name} has no inner convolution or linear layer"
         )
         raise RobenchError(f"--quantize {quantizer} would change nothing: {reason}.")
-    for name, stored in codes.items():
-        chosen[name].copy_(stored.weight())
+    for name, weight in codes.items():
+        chosen[name].copy_(weight.weight())
     activations = {}
     if rule.activation_bits:
         assert training is not None
@@ -62,8 +61,8 @@ def quantized(loaded: LoadedModel, quantizer: str, training: Dataset | None = No
         training=made,
         test={},
     )
-    result = LoadedModel(card, module, stored_weights(module, {**loaded.stored, **codes}), activations)
-    return replace(result, card=_with_size(result, card))
+    stored = stored_weights(module, {**loaded.stored, **codes})
+    return with_stored_size(LoadedModel(card, module, stored, activations))
 
 
 def _calibration(bits: int, training: Dataset | None) -> dict[str, object]:
@@ -76,12 +75,3 @@ def _calibration(bits: int, training: Dataset | None) -> dict[str, object]:
         "calibration_images": len(training),
         "calibration_fingerprint": training.fingerprint,
     }
-
-
-def _with_size(model: LoadedModel, card: ModelCard) -> ModelCard:
-    """The card with the size that a file of the quantized model would have."""
-    bits = sum(stored.values.numel() * stored.bits for stored in model.stored.values())
-    scales = sum(stored.scale.numel() for stored in model.stored.values() if stored.scale is not None)
-    others = [t for name, t in model.module.state_dict().items() if name not in model.stored]
-    size = bits // 8 + 4 * scales + sum(tensor.numel() * tensor.element_size() for tensor in others)
-    return card.with_size(sum(stored.values.numel() for stored in model.stored.values()), size)
