@@ -1,14 +1,20 @@
 """The public Python functions: load a model, evaluate it, compare two result cards."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from torch import nn
+from tqdm.auto import tqdm
 
 from robench import zoo
-from robench.core.types import ResultCard
-from robench.measure.run import Model, Request, open_run
+from robench.core.kinds import kind_of
+from robench.core.types import Measurement
+from robench.engine.task import Task
+from robench.measure.request import Model
+from robench.measure.run import Request, Run, open_run
+from robench.results.cards import Card
 from robench.results.compare import compare
 
 __all__ = ["compare", "evaluate", "load_model"]
@@ -43,32 +49,85 @@ def load_model(
     return zoo.load(name, dataset, num_classes, Path(checkpoint) if checkpoint else None, trust=trust).module
 
 
-def evaluate(model: Model, dataset: object = "auto", suite: str = "robench-v1", **settings: Any) -> ResultCard:
-    """Measure one model, and its twin, under a suite.
+Models = list[Model] | tuple[Model, ...]
+Paths = str | Path | Sequence[str | Path]
+
+
+@overload
+def evaluate(
+    model: Model, dataset: object = ..., suite: str = ..., *, progress: bool = ..., **settings: Any
+) -> Card: ...
+
+
+@overload
+def evaluate(
+    model: list[Model] | tuple[Model, ...],
+    dataset: object = ...,
+    suite: str = ...,
+    *,
+    progress: bool = ...,
+    **settings: Any,
+) -> list[Card]: ...
+
+
+def evaluate(
+    model: Model | Models,
+    dataset: object = "auto",
+    suite: str = "robench-v1",
+    *,
+    name: str | Sequence[str] = (),
+    checkpoint: Paths = (),
+    progress: bool = False,
+    **settings: Any,
+) -> Card | list[Card]:
+    """Measure one model or several, each with its twin, under a suite.
 
     >>> card = robench.evaluate("twn_resnet20", "digits", "quick")
-    >>> for row in robench.compare(card, card.twin_card):
+    >>> for row in card.difference():
     ...     print(row.condition, row.difference.value, row.p_holm)
 
     Args:
-        model: a name as for ``load_model``, or your own module: float32 pixels in [0, 1] to logits. The module itself
-            is left as it is, in its mode; a copy in eval mode is measured.
+        model: a name as for ``load_model``, or your own module: float32 pixels in [0, 1] to logits; or several. The
+            module itself is left as it is: mode, device, type, gradients and hooks; a copy in eval mode is measured.
         dataset: what the command line takes (auto, cifar10, digits, ``npz:FILE``, ``imagefolder:FOLDER``, ...), or an
             object: (images, labels) as arrays or tensors, a list of (image, label), a data set of torch, torchvision
             or Hugging Face, a DataLoader, or a ``robench.data.Dataset``. docs/data.md says what pixels and labels may
             be; what is done to them goes to the logger "robench", and into the card.
         suite: a suite's name, or a TOML file.
-        **settings: further fields of ``robench.measure.run.Request``: twin, quantize, conditions, n_images, seed,
-            image_size, batch_size, data_dir, checkpoint, device, gradients, early_stopping, verdicts, store, trust.
+        name: for the card; one for each of several models.
+        checkpoint: weights to load into a copy of the model; one for each of several modules, timm models and
+            factories.
+        progress: show a bar.
+        **settings: further fields of ``robench.measure.request.Request``: twin, twin_checkpoint, options, num_classes,
+            bits, quantize, conditions, n_images, seed, image_size, batch_size, data_dir, device, gradients,
+            early_stopping, verdicts, store, trust.
 
     Returns:
-        The model's result card; ``card.twin_card`` is that of its twin, or None.
+        The model's result card, or a list of cards; ``card.twin_card`` is that of its twin, or None.
 
     Raises:
         RobenchError: anything that does not exist or does not fit; the message says what to do.
         TypeError: a setting that there is not.
     """
-    paths = {name: Path(settings[name]) for name in ("data_dir", "checkpoint", "store") if settings.get(name)}
-    with open_run(Request((model,), dataset, suite, **settings | paths), logger.warning) as run:
-        run.measure(run.pending())
-        return run.card(run.requested[0])
+    models = tuple(model) if isinstance(model, list | tuple) else (model,)
+    names: tuple[str, ...] = (name,) if isinstance(name, str) else tuple(name)
+    files = (checkpoint,) if isinstance(checkpoint, str | Path) else tuple(checkpoint)
+    paths = {key: Path(settings[key]) for key in ("data_dir", "twin_checkpoint", "store") if settings.get(key)}
+    request = Request(models, dataset, suite, names=names, checkpoints=tuple(map(Path, files)), **settings | paths)
+    with open_run(request, logger.warning) as run:
+        _measure(run, progress=progress)
+        cards = [run.card(each) for each in run.requested]
+    return cards if isinstance(model, list | tuple) else cards[0]
+
+
+def _measure(run: Run, *, progress: bool) -> None:
+    pending = run.pending()
+    with tqdm(total=len(pending), unit="measurement", disable=not progress) as bar:
+
+        def done(task: Task, measurement: Measurement) -> None:
+            bar.set_postfix_str(
+                f"{task.model.card.name} {kind_of(task.condition).label(task.condition)}", refresh=False
+            )
+            bar.update()
+
+        run.measure(pending, done=done)

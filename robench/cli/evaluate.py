@@ -1,6 +1,7 @@
 """robench evaluate."""
 
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,12 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from robench.cli.app import DataDir, Device, Plugins, Trust, command, messages, results, say
+from robench.cli.options import parse_option
 from robench.core.errors import RobenchError
+from robench.core.files import expanded
 
 if TYPE_CHECKING:
     from robench.core.types import ResultCard, Suite
 
 BOARDS = Path("leaderboards")
+PANEL = "Models and conditions"
+"""The group of options to which --name belongs here, and not in every command."""
 
 
 @command
@@ -49,7 +54,23 @@ def evaluate(
         ),
     ] = "auto",
     data_dir: DataDir = None,
-    checkpoint: Annotated[Path | None, typer.Option(help="Weights for a timm model or a factory's.")] = None,
+    checkpoint: Annotated[
+        list[Path] | None,
+        typer.Option(help="Weights for a timm model or a factory's; for several of these one each, in their order."),
+    ] = None,
+    twin_checkpoint: Annotated[
+        Path | None, typer.Option(help="Weights for the twin; without --twin it is of the model's own architecture.")
+    ] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE for a factory's arguments or timm's, such as width=0.5.")
+    ] = None,
+    num_classes: Annotated[int | None, typer.Option(help="Of a timm model; the data's by default.")] = None,
+    bits: Annotated[
+        int, typer.Option(help="Of the models' own low-bit weights, 32 for none; 0 for what is seen in them.")
+    ] = 0,
+    name: Annotated[
+        list[str] | None, typer.Option(help="For the card and the tables; one for each --model.", rich_help_panel=PANEL)
+    ] = None,
     twin: Annotated[str, typer.Option(help="A model to compare with, or none; the card's own by default.")] = "auto",
     quantize: Annotated[
         str,
@@ -107,7 +128,12 @@ def evaluate(
         image_size=image_size,
         batch_size=batch_size,
         data_dir=data_dir,
-        checkpoint=checkpoint,
+        checkpoints=tuple(expanded(path) for path in checkpoint or ()),
+        twin_checkpoint=twin_checkpoint,
+        options=dict(map(parse_option, option or ())),
+        num_classes=num_classes,
+        bits=bits,
+        names=tuple(name or ()),
         device=device,
         gradients=gradients,
         early_stopping=not all_steps,
@@ -160,7 +186,7 @@ def _check_publishable(suite: "Suite") -> None:
     leaderboard.check_room(BOARDS / "cards", suite)
 
 
-def _print_tables(requested: "list[ResultCard]", *, full: bool) -> None:
+def _print_tables(requested: "Sequence[ResultCard]", *, full: bool) -> None:
     """The tables of the models that were asked for, as far as they are measured, and what they say in words."""
     from robench.cli.tables import full_table, print_whole, short_tables
     from robench.results.words import answer
@@ -175,7 +201,7 @@ def _print_tables(requested: "list[ResultCard]", *, full: bool) -> None:
         results.print(f"\n{answer(card, card.twin_card)}\n")
 
 
-def _publish(requested: "list[ResultCard]", twins: "list[ResultCard]") -> None:
+def _publish(requested: "Sequence[ResultCard]", twins: "Sequence[ResultCard]") -> None:
     """Add cards to the boards; a twin that is there already, as it is now, keeps its card."""
     from robench.results import cards, leaderboard
 

@@ -6,6 +6,7 @@ from typer.core import TyperCommand, TyperGroup
 
 METAVARS = {
     "batch_size": "N",
+    "bits": "N",
     "cards": "CARD",
     "checkpoint": "FILE",
     "conditions": "PATTERN",
@@ -20,7 +21,8 @@ METAVARS = {
     "models": "MODEL",
     "n_images": "N",
     "names": "CARD",
-    "option": "NAME=NUMBER",
+    "num_classes": "N",
+    "option": "NAME=VALUE",
     "out": "FOLDER",
     "plugin": "FILE",
     "quantize": "QUANTIZER",
@@ -31,6 +33,7 @@ METAVARS = {
     "store": "FILE",
     "training": "WORDS",
     "twin": "MODEL",
+    "twin_checkpoint": "FILE",
     "verdicts": "JUDGE",
     "what": "WHAT",
     "zoo": "FOLDER",
@@ -39,8 +42,9 @@ METAVARS = {
 
 PANELS = {
     "Models and conditions": (
-        "model", "checkpoint", "quantize", "twin", "suite", "conditions", "attack", "corruption", "distortion", "fault",
-        "plugin", "architecture", "quantizer", "option", "mean", "std",
+        "model", "checkpoint", "option", "num_classes", "bits", "quantize", "twin", "twin_checkpoint", "suite",
+        "conditions", "attack", "corruption", "distortion", "fault", "plugin", "architecture", "quantizer", "mean",
+        "std",
     ),
     "Data": ("dataset", "data_dir", "image_size", "n_images", "seed"),
     "Computation": ("device", "batch_size", "gradients", "verdicts", "all_steps", "precision", "compiled", "trust"),

@@ -7,6 +7,7 @@ import typer
 
 from robench.cli.app import command, results
 from robench.cli.compare import FOLDERS
+from robench.core.files import file_name
 
 
 @command
@@ -20,6 +21,6 @@ def plot(
     from robench.results.figures import draw
 
     found = [cards.read(cards.find(text, FOLDERS)) for text in names]
-    title = name or "-".join(card.model.name.replace("/", "_") for card in found)
+    title = file_name(name or "-".join(card.model.name for card in found))
     for path in draw(found, out, title):
         results.print(f"wrote {path}", soft_wrap=True)

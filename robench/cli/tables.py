@@ -95,7 +95,9 @@ def _legend(twin: ResultCard | None) -> str:
 
 def _notes(card: ResultCard, twin: ResultCard | None) -> list[str]:
     told = sorted({flag for group in groups(card.suite) for flag in flags(card, group)})
-    return [*(f"* {flag}" for flag in told), *fooling(card, twin), *(fooling(twin) if twin else [])]
+    model = card.model
+    seen = [f"Weights seen: {model.weights:,} of {model.weights_in_all:,}."] if model.weights_in_all else []
+    return [*(f"* {flag}" for flag in told), *fooling(card, twin), *(fooling(twin) if twin else []), *seen]
 
 
 def _section(rows: Sequence[Group], card: ResultCard, twin: ResultCard | None) -> Iterator[Table]:

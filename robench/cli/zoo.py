@@ -11,8 +11,8 @@ from rich.text import Text
 
 from robench.cli.app import DataDir, Trust, app, command, messages, results
 from robench.cli.help import Group
+from robench.cli.options import parse_option
 from robench.core.errors import RobenchError
-from robench.core.types import LARGEST_OPTION
 
 group = typer.Typer(
     name="zoo", cls=Group, help="Add a model to the zoo, or verify the models that are in it.", no_args_is_help=True
@@ -32,6 +32,7 @@ def add(
     dataset: Annotated[str, typer.Option(help="The data set it was made for.")] = "cifar10",
     quantizer: Annotated[str, typer.Option(help="How its inner weights were quantized.")] = "fp",
     option: Annotated[list[str], typer.Option(help="Of the architecture, such as width=0.25.")] = [],  # noqa: B006
+    bits: Annotated[int, typer.Option(help="Of its low-bit weights, 32 for none; 0 for what is seen in them.")] = 0,
     mean: Annotated[str, typer.Option(help="Normalisation per channel on the [0, 1] scale.")] = "0",
     std: Annotated[str, typer.Option(help="Likewise.")] = "1",
     twin: Annotated[str, typer.Option(help="Its full-precision twin in the zoo.")] = "",
@@ -54,7 +55,7 @@ def add(
         name=name,
         dataset=dataset,
         architecture=f"{CODE}:{factory}" if code else architecture,
-        options=dict(_option(text) for text in option),
+        options=dict(map(parse_option, option)),
         quantizer=quantizer,
         mean=_numbers(mean, "--mean"),
         std=_numbers(std, "--std"),
@@ -63,7 +64,7 @@ def add(
         training={"notes": training} if training else {},
         source=source,
     )
-    card = adding.add(card, path, folder, code=code, data_dir=data_dir)
+    card = adding.add(card, path, folder, code=code, data_dir=data_dir, bits=bits)
     results.print(f"{name}: {adding.score(card)}; {card.bits} bit, {card.bits_per_weight} bits per weight in all")
     results.print(
         f"Commit {folder}, and publish it: robench evaluate --model {dataset}/{name} --publish", soft_wrap=True
@@ -136,14 +137,3 @@ def _numbers(text: str, option: str) -> tuple[float, ...]:
             f"{option} takes numbers, one or one a channel, with commas between, such as 0.49,0.48,0.45."
         )
     return numbers
-
-
-def _option(text: str) -> tuple[str, float]:
-    name, _, value = text.partition("=")
-    try:
-        number = float(value)
-    except ValueError as error:
-        raise RobenchError(f"--option takes NAME=NUMBER, such as width=0.25, not {text!r}.") from error
-    if not 0 <= number <= LARGEST_OPTION:
-        raise RobenchError(f"--option {name} must be from 0 to {LARGEST_OPTION}, not {value}.")
-    return name, number

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
-from importlib import import_module
 from typing import Annotated, Any, Protocol
 
 import numpy as np
@@ -19,7 +18,7 @@ Count = Annotated[int, Interval(ge=0, le=10**15)]
 Classes = Annotated[int, Interval(ge=0, le=MOST_CLASSES)]
 Seed = Annotated[int, Interval(ge=0, le=LARGEST_SEED)]
 Positive = Annotated[float, Interval(gt=0, le=1e6)]
-Options = dict[str, Annotated[int | float, Interval(ge=0, le=LARGEST_OPTION)]]
+Options = dict[str, Annotated[int | float, Interval(ge=0, le=LARGEST_OPTION)] | bool | Line]
 Bits = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
 Images = npt.NDArray[np.uint8]
@@ -155,7 +154,8 @@ class ModelCard:
         training: how it was made (recipe, epochs, data, seed), free-form.
         test: clean accuracy as it was shipped: correct, total, source and fingerprint of the images.
         paper: source of the method.
-        source: where the weights come from, with the revision; empty if they were trained by the recipe.
+        source: where the weights come from, with the revision, or the file with its digest; empty if they were trained
+            by the recipe.
     """
 
     name: Line
@@ -256,6 +256,7 @@ class ResultCard:
     twin_card: "ResultCard | None" = None
 
     def __repr__(self) -> str:
+        """In one line."""
         clean = next((m for m in self.measurements if m.condition == CLEAN), None)
         facts = [
             f"{self.data.n} images of {self.data.name}",
@@ -264,19 +265,7 @@ class ResultCard:
             *([f"clean {clean.correct}/{clean.total}"] if clean else []),
             *([f"twin {self.twin[0]}"] if self.twin[0] else []),
         ]
-        return f"<ResultCard {self.model.name}: {', '.join(facts)}>"
-
-    def _repr_html_(self) -> str:
-        """The card in a notebook."""
-        return import_module("robench.results.notebook").html(self)
-
-    def to_frame(self) -> Any:
-        """The rows of its tables as a pandas DataFrame; see ``robench.results.frame``.
-
-        Raises:
-            RobenchError: pandas is not installed.
-        """
-        return import_module("robench.results.frame").to_frame(self, self.twin_card)
+        return f"<{type(self).__name__} {self.model.name}: {', '.join(facts)}>"
 
     def of(self, condition: Condition) -> list[Measurement]:
         """The measurements of one condition, by draw."""

@@ -18,7 +18,7 @@ from torch.nn.utils import parametrize
 from torch.overrides import TorchFunctionMode
 
 from robench.core.errors import RobenchError
-from robench.engine.foreign import Borrowed, own_copy
+from robench.engine.foreign import Borrowed, own_copy, prepared
 from robench.engine.layers import Weighted, layer_of, weights
 from robench.engine.loaded import NO_WEIGHTS, LoadedModel, stored_weights, with_stored_size
 from robench.engine.substituted import LAYERS, retire, substitute, weight_of
@@ -71,6 +71,7 @@ def with_seen_weights(loaded: LoadedModel, x: torch.Tensor, bits: int = 0) -> Lo
     sealed = isinstance(module, Borrowed) or loaded.sealed not in ("", NO_WEIGHTS)
     if sealed or any(weight.is_coded for weight in loaded.stored.values()):
         return loaded
+    module = prepared(module, x.device)
     everything = _numbers(module)
     try:
         with _quiet(x), torch.no_grad():
@@ -82,7 +83,7 @@ def with_seen_weights(loaded: LoadedModel, x: torch.Tensor, bits: int = 0) -> Lo
     except Exception:  # noqa: BLE001 (the user's code; what is wrong with it is said when the model is tried)
         return loaded
     if not _near(after, before):
-        module = copy.deepcopy(loaded.module)
+        module = prepared(copy.deepcopy(loaded.module), x.device)
     codes = {} if bits in FLOATS else dict(_codes(module, bits))
     own = module.state_dict(keep_vars=True)
     for name, code in codes.items():

@@ -3,16 +3,14 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
-from torch import nn
 
 from robench import suites, zoo
 from robench.core.errors import RobenchError
 from robench.core.files import short
 from robench.core.kinds import Progress, kind_of
-from robench.core.types import LARGEST_SEED, MOST_IMAGES, DataCard, Measurement, ResultCard, Suite
+from robench.core.types import LARGEST_SEED, MOST_CLASSES, MOST_IMAGES, DataCard, Measurement, Suite
 from robench.data.base import SMALLEST, Dataset
 from robench.data.choose import choose
 from robench.data.lazy import LazyImages
@@ -25,64 +23,16 @@ from robench.engine.precision import reproducibly
 from robench.engine.prepare import choose_device, prepare
 from robench.engine.quantize import needs_images, quantized
 from robench.engine.task import Task
-from robench.formats import from_any
 from robench.measure.environment import provenance
 from robench.measure.measure import measure
 from robench.measure.plan import Planned, plan
+from robench.measure.request import Model, Request, load_model, pair, sources, with_own_codes
 from robench.measure.store import Store
-from robench.quantizers import QUANTIZERS
+from robench.results.cards import Card
 
-Model = str | nn.Module | LoadedModel
 VERDICTS = ("torch", "runtime")
 MANY = 5000
 """Images that take half a minute to decode."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to measure; None leaves a choice to the suite, "auto" to robench.
-
-    Attributes:
-        models: names as for ``robench.load_model``, or modules: float32 pixels in [0, 1] to logits.
-        dataset: auto, a registered data set such as cifar10 or ``npz:FILE``, or an object (see ``robench.evaluate``).
-        suite: a suite's name, a TOML file, or a suite (see ``robench.suites.one_line``).
-        twin: a model to compare with, or "none"; "auto" is the model card's own.
-        quantize: a quantizer, such as "int8": the models are measured quantized after training, each against itself;
-            empty for the models as they are.
-        conditions: a pattern such as ``attack/*``.
-        n_images: the first so many images.
-        seed: of all random numbers.
-        image_size: side of the square that image files are resized and cropped to; the model's own, or as
-            docs/data.md says, unless given.
-        batch_size: images held at once, 1,024 (128 larger than 64x64) unless given; changes no score.
-        data_dir: where CIFAR-10 is.
-        checkpoint: weights for a timm model or a factory's.
-        device: auto, cpu or cuda.
-        gradients: precision of attack gradients: auto, bfloat16 or float32; verdicts are always in float32.
-        early_stopping: attacks leave images alone that they are not going to fool.
-        verdicts: torch, or runtime: that which a model ships with (onnxruntime for ``onnx:FILE``) judges each image.
-        store: an SQLite file that keeps measurements; without it nothing is kept.
-        trust: run code that the cards of model folders name.
-    """
-
-    models: tuple[Model, ...]
-    dataset: object = "auto"
-    suite: str | Suite = "robench-v1"
-    twin: str = "auto"
-    quantize: str = ""
-    conditions: str = "*"
-    n_images: int | None = None
-    seed: int | None = None
-    image_size: int | None = None
-    batch_size: int | None = None
-    data_dir: Path | None = None
-    checkpoint: Path | None = None
-    device: str = "auto"
-    gradients: str = "auto"
-    early_stopping: bool = True
-    verdicts: str = "torch"
-    store: Path | None = None
-    trust: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,11 +81,11 @@ class Run:
     def _stored(self, item: Planned) -> Measurement | None:
         return self.store.get(item.key, item.task.condition, item.task.draw)
 
-    def card(self, model: ModelUnderTest) -> ResultCard:
+    def card(self, model: ModelUnderTest) -> Card:
         """The result card of one model, from what is measured so far."""
         found = (self._stored(item) for item in self.work if item.task.model is model)
         twin = self.twins.get(model)
-        return ResultCard(
+        return Card(
             model.card,
             self.suite,
             _data_card(self.data),
@@ -167,14 +117,15 @@ def open_run(request: Request, notify: Callable[[str], None] = lambda notice: No
     n_images = request.n_images if request.n_images is not None else min(suite.n_images, len(data))
     suite = suite.with_images(n_images, len(data))
     data = data.first(n_images)
-    loaded = [_load(model, data, request.checkpoint, trust=request.trust) for model in dict.fromkeys(request.models)]
+    loaded = [load_model(source, data, request) for source in sources(request)]
     data = _ready(data.sized(_input_size(loaded, request.image_size)), notify)
+    loaded = [with_own_codes(model, data, request) for model in loaded]
     calibration = _calibration(request, suite, data)
     if request.quantize:
         pairs = {quantized(model, request.quantize, calibration): model for model in loaded}
         loaded = list(pairs)
     else:
-        pairs = _pairs(loaded, data, request.twin, suite.twins)
+        pairs = pair(loaded, data, request, suite.twins)
     everyone = dict.fromkeys([*loaded, *pairs.values()])
     device = choose_device(request.device)
     with reproducibly():
@@ -261,15 +212,19 @@ def _data_card(data: Dataset) -> DataCard:
 
 def _check_numbers(request: Request) -> None:
     """Raise RobenchError where a number of the request is none that makes sense."""
-    for name, least, most in (
-        ("n_images", 1, MOST_IMAGES),
-        ("seed", 0, LARGEST_SEED),
-        ("batch_size", 1, MOST_IMAGES),
-        ("image_size", SMALLEST, 4096),
-    ):
+    ranges = {
+        "n_images": (1, MOST_IMAGES),
+        "seed": (0, LARGEST_SEED),
+        "batch_size": (1, MOST_IMAGES),
+        "image_size": (SMALLEST, 4096),
+        "num_classes": (1, MOST_CLASSES),
+    }
+    for name, (least, most) in ranges.items():
         value = getattr(request, name)
         if value is not None and (type(value) is not int or not least <= value <= most):
             raise RobenchError(f"{name} must be a whole number from {least} to {most}, not {short(repr(value), 60)}.")
+    if type(request.bits) is not int or request.bits not in (*range(9), 16, 32):
+        raise RobenchError(f"bits must be from 1 to 8, or 16 or 32 for floats, not {short(repr(request.bits), 60)}.")
 
 
 def _chosen_suite(request: Request) -> Suite:
@@ -296,40 +251,3 @@ def _calibration(request: Request, suite: Suite, data: Dataset) -> Dataset | Non
         return None
     spec = data.name if request.dataset == "auto" else request.dataset
     return load_calibration(spec, request.data_dir, data)
-
-
-def _load(model: Model, data: Dataset, checkpoint: Path | None = None, *, trust: bool = False) -> LoadedModel:
-    if isinstance(model, LoadedModel):
-        return model
-    if isinstance(model, nn.Module):
-        return from_any(model, type(model).__name__)
-    benchmark = data.name if data.name in zoo.names() else "cifar10"
-    return zoo.load(model, benchmark, len(data.classes), checkpoint, trust=trust)
-
-
-def _pairs(loaded: list[LoadedModel], data: Dataset, choice: str, quantizer: str) -> dict[LoadedModel, LoadedModel]:
-    """Model -> its twin: one that is there already, or loaded by name.
-
-    Raises:
-        RobenchError: there is no such quantizer, or no such model.
-    """
-    if quantizer:
-        QUANTIZERS[quantizer]
-    found: dict[LoadedModel, LoadedModel] = {}
-    for model in loaded:
-        twin = _twin(model, [*loaded, *found.values()], data, choice, quantizer)
-        if twin is not None:
-            found[model] = twin
-    return found
-
-
-def _twin(
-    model: LoadedModel, others: list[LoadedModel], data: Dataset, choice: str, quantizer: str
-) -> LoadedModel | None:
-    name = zoo.twin_name(model.card, quantizer) if choice == "auto" else choice
-    if name in ("", "none") or name == model.card.name:
-        return None
-    same_set = [other for other in others if other.card.name == name and other.card.dataset == model.card.dataset]
-    if same_set:
-        return same_set[0]
-    return zoo.twin_of(model.card, name) if choice == "auto" else _load(name, data)

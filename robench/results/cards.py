@@ -3,11 +3,11 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,12 @@ from robench.core.types import (
     Suite,
     Value,
 )
+from robench.results.compare import Row, compare
+from robench.results.frame import to_frame
+from robench.results.notebook import html
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCHEMA = 3
 OUTCOMES = ("top1", "top5", "rounded")
@@ -110,6 +116,49 @@ class CardFile:
             raise ValueError("model.name must not be empty")
         if not re.fullmatch("[0-9a-f]{64}", self.model.sha256):
             raise ValueError(f"model.sha256 must be 64 hexadecimal digits, not {short(repr(self.model.sha256), 60)}")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Card(ResultCard):
+    """A result card with what a program or a notebook does with one."""
+
+    def _repr_html_(self) -> str:
+        """The card in a notebook."""
+        return html(self)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """The rows of its tables as a pandas DataFrame; see ``robench.results.frame``.
+
+        Raises:
+            RobenchError: pandas is not installed.
+        """
+        return to_frame(self, self.twin_card)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the card, and its outcomes beside it.
+
+        Args:
+            path: a file that ends in ``.json``, or a folder, in which the card gets its usual name.
+
+        Returns:
+            The card's file.
+
+        Raises:
+            RobenchError: it cannot be written.
+        """
+        place = Path(path)
+        return write_file(self, place) if place.suffix == ".json" else write(self, place)
+
+    def difference(self, twin: ResultCard | None = None) -> list[Row]:
+        """Condition by condition: accuracies, their difference paired by image, and p; ``twin`` is its own by default.
+
+        Raises:
+            RobenchError: it has none, or they are not of the same images under the same suite.
+        """
+        other = twin or self.twin_card
+        if other is None:
+            raise RobenchError(f"{self.model.name} was measured without a twin; give the card to compare it with.")
+        return compare(self, other)
 
 
 def card_path(card: ResultCard, folder: Path) -> Path:
@@ -198,12 +247,17 @@ def make_folder(folder: Path) -> None:
 
 
 def write(card: ResultCard, folder: Path) -> Path:
-    """Write the card and its outcomes; each file appears whole or not at all.
+    """Write the card and its outcomes into a folder; each file appears whole or not at all.
 
     Raises:
         RobenchError: the folder cannot be written.
     """
-    path = card_path(card, folder)
+    return write_file(card, card_path(card, folder))
+
+
+def write_file(card: ResultCard, path: Path) -> Path:
+    """The same under a name of one's own, which ends in ``.json``."""
+    folder = path.parent
     packed: dict[str, Any] = {
         kind: np.concatenate([np.packbits(getattr(m, kind)) for m in card.measurements]) for kind in OUTCOMES
     }
@@ -235,23 +289,31 @@ def is_published(card: ResultCard, folder: Path) -> bool:
     return same and len(there.measurements) == len(card.measurements)
 
 
-def find(name: str, folders: Iterable[Path]) -> Path:
-    """The card that a path names, or the only one whose file in ``folders`` begins with ``name``.
+def find(name: str, folders: Sequence[Path]) -> Path:
+    """The card that a path names, or the one whose file begins with the name of a model as it was typed.
+
+    Args:
+        name: of a file or a model.
+        folders: the first that has any is meant; of several in the first of all (what was measured here), the newest.
 
     Raises:
-        RobenchError: there is none, or more than one.
+        RobenchError: there is none, or more than one in another folder.
     """
     if exists(Path(name)):
         return Path(name)
-    found = [path for folder in folders for path in sorted(folder.glob("*.json")) if path.name.startswith(f"{name}.")]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise RobenchError(f"{name} may be {' or '.join(str(path) for path in found)}; name one.")
+    *_, last = name.rpartition("/")
+    starts = {f"{file_name(name)}.", f"{last}.{file_name(name.removesuffix(last).rstrip('/'))}."}
+    for folder in folders:
+        paths = sorted(folder.glob("*.json"))
+        found = [path for path in paths if any(path.name.startswith(start) for start in starts)]
+        if len(found) == 1 or (found and folder == folders[0]):
+            return max(found, key=lambda path: path.stat().st_mtime_ns)
+        if found:
+            raise RobenchError(f"{name} may be {' or '.join(map(str, found))}; name one.")
     raise RobenchError(f"there is no result card {short(name)}; make one: robench evaluate --model {short(name)}")
 
 
-def read(path: Path) -> ResultCard:
+def read(path: Path) -> Card:
     """Read a card and its outcomes.
 
     Raises:
@@ -261,7 +323,7 @@ def read(path: Path) -> ResultCard:
         return _read(path)
 
 
-def _read(path: Path) -> ResultCard:
+def _read(path: Path) -> Card:
     where, again = f"the card {path}", "measure it again."
     text = read_text(path)
     schema = re.search(r'"schema": (\d+)', text[:1000])
@@ -311,7 +373,7 @@ class Outcomes:
                 raise ValueError(f"its array {name} is too long")
 
 
-def _card(file: CardFile, outcomes: Outcomes) -> ResultCard:
+def _card(file: CardFile, outcomes: Outcomes) -> Card:
     conditions = tuple(_read_condition(entry) for entry in file.suite.conditions)
     known = {condition: condition for condition in conditions}
     measurements: dict[tuple[Condition, int], Measurement] = {}
@@ -326,7 +388,7 @@ def _card(file: CardFile, outcomes: Outcomes) -> ResultCard:
     suite = _suite(file.suite, conditions)
     twin = file.twin or TwinEntry("", "")
     found = tuple(measurements.values())
-    return ResultCard(file.model, suite, file.data, found, (twin.name, twin.sha256), dict(file.provenance))
+    return Card(file.model, suite, file.data, found, (twin.name, twin.sha256), dict(file.provenance))
 
 
 def _read_measurement(entry: MeasurementEntry, condition: Condition, images: int, outcomes: Outcomes) -> Measurement:

@@ -80,7 +80,7 @@ class Files:
     def _kept(self) -> tuple[list[ResultCard], Facts]:
         try:
             facts: dict[str, Any] = json.loads(read_text(self._facts))
-            found = [cards.read(self.cards / name) for name in facts["cards"]]
+            found: list[ResultCard] = [cards.read(self.cards / name) for name in facts["cards"]]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RobenchError(
                 f"{self._facts} is missing or damaged ({error}); run {self.study.command} without --check."

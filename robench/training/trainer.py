@@ -32,7 +32,7 @@ from robench.training import adversarial, bit_errors
 from robench.training.augment import augment
 from robench.training.optimizer import computing_in, optimizer_and_schedule
 from robench.training.recipe import Recipe
-from robench.zoo.external import load_state
+from robench.zoo.checkpoints import load_state
 
 CHECKED = 256
 BRANCH = "full_precision.pt"

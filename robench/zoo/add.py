@@ -8,8 +8,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import tomli_w
-import torch
-from torch import nn
 
 from robench.core.errors import RobenchError
 from robench.core.files import exists, whole, write_text
@@ -21,14 +19,17 @@ from robench.data.load import load as load_data
 from robench.data.load import load_calibration
 from robench.engine.blocked import Blocked
 from robench.engine.layers import count_weights, inner_weights
-from robench.engine.loaded import LoadedModel
+from robench.engine.loaded import LoadedModel, from_module
 from robench.engine.quantize import needs_images, quantized
-from robench.engine.verdict import count_correct, near_chance
+from robench.engine.seen import with_seen_weights
+from robench.engine.verdict import CPU, count_correct, near_chance, to_pixels
 from robench.quantizers import QUANTIZERS, files
 from robench.quantizers.files import StoredModel
-from robench.zoo.external import load_state, read_checkpoint
+from robench.zoo.checkpoints import load_checkpoint
 from robench.zoo.load import CODE, build, load_folder, sha256
 
+SEEN = 4
+"""Images with which a model's weights are seen."""
 PAPER = "Krishnamoorthi 2018, arXiv:1806.08342"
 
 
@@ -47,11 +48,11 @@ def export(folder: Path, card: ModelCard, stored: StoredModel, test: Dataset) ->
     path = folder / "weights.safetensors"
     with whole(path) as partial:
         files.save(partial, stored)
-    module = build(card, folder, trust=True)
-    card = card.with_size(count_weights(module), path.stat().st_size)
     card = replace(card, bits=max((weight.bits for weight in stored.codes.values()), default=32), sha256=sha256(path))
     write_card(card, folder)
-    correct = count_correct(Blocked(load_folder(folder, trust=True).module), test)
+    module = load_folder(folder, trust=True).module
+    card = card.with_size(count_weights(module), path.stat().st_size)
+    correct = count_correct(Blocked(module), test)
     score = {"correct": correct, "total": len(test), "source": test.source, "fingerprint": test.fingerprint}
     card = replace(card, test=score)
     write_card(card, folder)
@@ -70,7 +71,13 @@ def score(card: ModelCard) -> str:
 
 
 def add(
-    card: ModelCard, checkpoint: Path, folder: Path, *, code: Path | None = None, data_dir: Path | None = None
+    card: ModelCard,
+    checkpoint: Path,
+    folder: Path,
+    *,
+    code: Path | None = None,
+    data_dir: Path | None = None,
+    bits: int = 0,
 ) -> ModelCard:
     """Make a folder of the zoo from a checkpoint that was not made here.
 
@@ -82,6 +89,8 @@ def add(
         code: a Python file that the card's ``model.py:factory`` stands for; it is run, as any architecture that the
             card names.
         data_dir: where the data are.
+        bits: of a code of low-bit weights that the checkpoint holds, or that the code makes of it; 16 or 32 for floats;
+            0 for what is seen.
 
     Raises:
         RobenchError: the checkpoint cannot be read, does not fit, or is no better than chance on the test images.
@@ -93,8 +102,9 @@ def add(
             shutil.copyfile(code, draft / CODE)
         card = replace(card, num_classes=len(test.classes))
         module = build(card, draft, trust=True)
-        load_state(module, matched(module, read_checkpoint(checkpoint), str(checkpoint)), str(checkpoint))
-        card = export(draft, card, split(module, card.quantizer), test)
+        load_checkpoint(module, checkpoint)
+        seen = with_seen_weights(from_module(module, card.name), to_pixels(test.images[:SEEN], CPU), bits)
+        card = export(draft, card, split(seen, card.quantizer), test)
         if near_chance(card.test["correct"], len(test), len(test.classes)):
             raise RobenchError(
                 f"{score(card)} is near chance: check the normalisation (--mean, --std), the order of the labels and "
@@ -160,45 +170,16 @@ def _draft(folder: Path) -> Iterator[Path]:
         ) from error
 
 
-def matched(module: nn.Module, state: dict[str, torch.Tensor], source: str) -> dict[str, torch.Tensor]:
-    """``state`` under the module's own names: by name, by name behind ``network.``, or by order and shape.
-
-    Raises:
-        RobenchError: none of these fits.
-    """
-    wanted = module.state_dict()
-    counters = "num_batches_tracked"
-    for prefix in ("", "network."):
-        named = {name: tensor for name, tensor in wanted.items() if name.endswith(counters)}
-        named |= {f"{prefix}{name}": tensor for name, tensor in state.items()}
-        if named.keys() == wanted.keys() and all(named[name].shape == wanted[name].shape for name in wanted):
-            return named
-    ours = [name for name in wanted if not name.endswith(counters)]
-    theirs = [name for name in state if not name.endswith(counters)]
-    for index, (own, name) in enumerate(zip(ours, theirs, strict=False)):
-        if wanted[own].shape != state[name].shape:
-            raise RobenchError(
-                f"the weights in {source} do not fit the architecture: tensor {index + 1} is {name} "
-                f"{list(state[name].shape)} there and {own} {list(wanted[own].shape)} here."
-            )
-    if len(ours) != len(theirs):
-        raise RobenchError(f"{source} holds {len(theirs)} tensors, and the architecture has {len(ours)}.")
-    return wanted | {own: state[name] for own, name in zip(ours, theirs, strict=True)}
-
-
-def split(module: nn.Module, quantizer: str) -> StoredModel:
+def split(model: LoadedModel, quantizer: str) -> StoredModel:
     """A model's tensors as they are stored.
 
-    Inner weights that hold binary or ternary values are stored as such; others go through the quantizer, where one of
-    that name is registered.
+    Weights in which few values were seen are stored as codes; of the others the inner ones go through the quantizer,
+    where one of that name is registered.
     """
-    floats = {name: tensor.contiguous() for name, tensor in module.state_dict().items()}
-    codes = {}
-    for name, weight in inner_weights(module).items():
-        stored = files.recognise(weight.detach())
-        if stored is None and quantizer in QUANTIZERS:
-            stored = QUANTIZERS[quantizer](weight.detach()).store(weight.detach())
-        if stored is not None and stored.is_coded:
-            codes[name] = stored
-            del floats[name]
-    return StoredModel(floats, codes)
+    floats = {name: tensor.contiguous() for name, tensor in model.module.state_dict().items()}
+    codes = {name: stored for name, stored in model.stored.items() if stored.is_coded}
+    if quantizer in QUANTIZERS:
+        for name, weight in inner_weights(model.module).items():
+            stored = codes.get(name) or QUANTIZERS[quantizer](weight.detach()).store(weight.detach())
+            codes |= {name: stored} if stored.is_coded else {}
+    return StoredModel({name: tensor for name, tensor in floats.items() if name not in codes}, codes)

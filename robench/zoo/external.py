@@ -1,112 +1,69 @@
-"""Models that were not made here: timm's, and whatever a function of the user's gives; checkpoints for both."""
+"""Models that were not made here: timm's, and whatever a function of the user's gives."""
 
 import importlib
 import importlib.util
-import pickle
+import inspect
 import sys
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
-import torch
-from safetensors.torch import load_file
 from torch import nn
 
 from robench.core.errors import RobenchError, foreign_code
-from robench.core.files import check_data_file, exists, expanded, short
+from robench.core.files import exists, expanded, short
 from robench.core.optional import import_optional
 from robench.core.plugins import loaded_plugin, run_file
 from robench.core.registry import did_you_mean
+from robench.core.types import Value
 from robench.engine.classifier import Classifier
+from robench.zoo.checkpoints import load_checkpoint
 from robench.zoo.network import cache_alone_if_offline
 
-NESTED = ("state_dict", "model", "model_state_dict", "net")
+Options = Mapping[str, Value]
+NO_OPTIONS: Options = MappingProxyType({})
 
 
-def load_state(module: nn.Module, state: dict[str, torch.Tensor], source: str) -> None:
-    """Fill a module; every name, shape and kind of number must fit, else RobenchError."""
-    check_fit(module, state, source)
-    module.load_state_dict(state)
-
-
-def check_fit(module: nn.Module, state: dict[str, torch.Tensor], source: str) -> None:
-    """Raise RobenchError where tensors do not fit a module, which may be one without memory (on ``meta``)."""
-    wanted = module.state_dict()
-    missing, unknown = [name for name in wanted if name not in state], [name for name in state if name not in wanted]
-    if missing or unknown:
-        what = f"{missing[0]} is missing" if missing else f"there is no {unknown[0]} in the model"
-        raise RobenchError(f"the weights in {source} do not fit the model: {what}.")
-    for name, tensor in state.items():
-        own = wanted[name]
-        if tensor.shape != own.shape:
-            raise RobenchError(
-                f"the weights in {source} do not fit the model: {name} is {list(tensor.shape)}, and the model has "
-                f"{list(own.shape)}."
-            )
-        if tensor.is_complex() or (own.is_floating_point() and not tensor.is_floating_point()):
-            raise RobenchError(f"the weights in {source} do not fit the model: {name} holds {tensor.dtype}.")
-
-
-def read_checkpoint(path: Path) -> dict[str, torch.Tensor]:
-    """A state dict from a safetensors or torch file; a torch file that wants to run code is refused.
-
-    Raises:
-        RobenchError: the file is missing, damaged, holds code or no tensors.
-    """
-    check_data_file(path, "checkpoint")
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        state: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise RobenchError(
-            f"the checkpoint {path} is not loaded: it holds more than tensors, or is damaged. Save model.state_dict() "
-            "alone, or as safetensors."
-        ) from error
-    except Exception as error:  # torch's and safetensors' readers raise many kinds on damaged files
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise RobenchError(f"the checkpoint {path} cannot be read: {short(reason)}.") from error
-    for key in NESTED:
-        if isinstance(state, dict) and isinstance(state.get(key), dict):
-            state = state[key]
-    if not isinstance(state, dict) or not state or not all(map(_is_plain, state.items())):
-        raise RobenchError(f"the checkpoint {path} holds no state dict of plain tensors; save model.state_dict().")
-    return {name.removeprefix("module."): tensor for name, tensor in state.items()}
-
-
-def _is_plain(entry: tuple[Any, Any]) -> bool:
-    name, tensor = entry
-    if not isinstance(name, str) or not isinstance(tensor, torch.Tensor):
-        return False
-    return tensor.layout == torch.strided and not (tensor.is_quantized or tensor.is_nested or tensor.is_meta)
-
-
-def create_timm(name: str, num_classes: int, *, pretrained: bool = False) -> Any:
-    """A network of timm's, untrained unless ``pretrained``."""
+def create_timm(name: str, num_classes: int, options: Options = NO_OPTIONS, *, pretrained: bool = False) -> Any:
+    """A network of timm's, untrained unless ``pretrained``; ``options`` are timm's own, such as ``img_size``."""
     timm = import_optional("timm")
     if name not in timm.list_models():
         raise RobenchError(f"timm has no model {name!r}; {short(did_you_mean(name, timm.list_models()), 300)}")
     try:
         with cache_alone_if_offline() if pretrained else nullcontext():
-            return timm.create_model(name, pretrained=pretrained, num_classes=num_classes)
+            return timm.create_model(name, pretrained=pretrained, num_classes=num_classes, **options)
+    except TypeError as error:
+        raise RobenchError(f"timm:{name} does not take the options {dict(options)}: {short(error)}.") from error
     except (OSError, RuntimeError, ValueError) as error:
+        if not pretrained:
+            raise RobenchError(f"timm:{name} cannot be built with {dict(options)}: {short(error)}.") from error
         raise RobenchError(
             f"the pretrained weights of timm:{name} are not in the cache and could not be fetched; "
             "give a file with --checkpoint."
         ) from error
 
 
-def load_timm(name: str, num_classes: int, checkpoint: Path | None) -> nn.Module:
+def load_timm(name: str, num_classes: int, checkpoint: Path | None, options: Options = NO_OPTIONS) -> nn.Module:
     """A timm model behind its own normalisation; pretrained weights unless a checkpoint is given."""
-    network = create_timm(name, num_classes, pretrained=checkpoint is None)
+    network = create_timm(name, num_classes, options, pretrained=checkpoint is None)
     if checkpoint is not None:
-        load_state(network, read_checkpoint(checkpoint), str(checkpoint))
+        load_checkpoint(network, checkpoint)
     return Classifier(network, network.pretrained_cfg["mean"], network.pretrained_cfg["std"])
 
 
-def load_factory(spec: str, checkpoint: Path | None) -> nn.Module:
-    """``package.module:factory`` or ``path/to/file.py:factory``: a function without arguments that gives the model."""
+def load_factory(spec: str, checkpoint: Path | None, options: Options = NO_OPTIONS) -> nn.Module:
+    """``package.module:factory`` or ``path/to/file.py:factory``: a function that gives the model.
+
+    Args:
+        spec: as above.
+        checkpoint: weights to load into it.
+        options: its keyword arguments.
+
+    Raises:
+        RobenchError: there is no such function, it fails, or gives no module; the checkpoint does not fit.
+    """
     module_name, _, factory_name = spec.rpartition(":")
     if not module_name or not factory_name:
         raise RobenchError(f"{short(spec)} is not of the form package.module:factory or path/to/file.py:factory.")
@@ -114,12 +71,25 @@ def load_factory(spec: str, checkpoint: Path | None) -> nn.Module:
     if not callable(factory):
         raise RobenchError(f"{module_name} has no function {factory_name!r}; check the name after the colon.")
     with foreign_code(spec):
-        module = factory()
+        _check_arguments(factory, spec, options)
+        module = factory(**options)
     if not isinstance(module, nn.Module):
         raise RobenchError(f"{spec} gave a {type(module).__name__}; it must give a torch.nn.Module.")
     if checkpoint is not None:
-        load_state(module, read_checkpoint(checkpoint), str(checkpoint))
+        load_checkpoint(module, checkpoint)
     return module
+
+
+def _check_arguments(factory: Any, spec: str, options: Options) -> None:
+    """Raise RobenchError where a factory cannot be called with these options."""
+    try:
+        signature = inspect.signature(factory)
+    except (TypeError, ValueError):  # a builtin shows none
+        return
+    try:
+        signature.bind(**options)
+    except TypeError as error:
+        raise RobenchError(f"{spec}{signature}: {error}; give its arguments as --option NAME=VALUE.") from error
 
 
 def _import(name: str) -> ModuleType:

@@ -16,12 +16,16 @@ from robench.data import DATASETS
 from robench.engine.activations import quantize_inputs
 from robench.engine.classifier import Classifier
 from robench.engine.loaded import LoadedModel, stored_weights
+from robench.engine.substituted import substitute_named
 from robench.formats import from_any, is_file_format, load_file, meant
 from robench.quantizers import files
 from robench.zoo import hub
-from robench.zoo.external import check_fit, create_timm, load_factory, load_state, load_timm
+from robench.zoo.checkpoints import check_fit, load_checkpoint, load_state
+from robench.zoo.external import NO_OPTIONS, Options, create_timm, load_factory, load_timm
 
 CODE = "model.py"
+FETCHING = ("checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir")
+"""Options of timm's by which a card could name files of this machine, or addresses."""
 NEEDED = ("name", "dataset", "architecture", "num_classes", "mean", "std", "sha256")
 """Keys of a card without which a model would not be the one that was meant."""
 
@@ -137,6 +141,7 @@ def load_folder(folder: Path, *, trust: bool = False) -> LoadedModel:
         with torch.device("meta"):
             check_fit(build(card, folder), state, str(path))
     module = build(card, folder, trust=trust)
+    substitute_named(module, state)
     load_state(module, state, str(path))
     quantize_inputs(module, stored.activations)
     return LoadedModel(card, module.eval(), stored_weights(module, stored.codes), stored.activations)
@@ -152,7 +157,8 @@ def build(card: ModelCard, folder: Path, *, trust: bool = False) -> nn.Module:
         RobenchError: there is no such architecture, its options do not fit, or it needs code that is not trusted.
     """
     if card.architecture.startswith("timm:"):
-        network = create_timm(card.architecture.removeprefix("timm:"), card.num_classes)
+        options = {name: value for name, value in card.options.items() if name not in FETCHING}
+        network = create_timm(card.architecture.removeprefix("timm:"), card.num_classes, options)
     elif ":" in card.architecture:
         if not trust:
             raise RobenchError(
@@ -160,7 +166,7 @@ def build(card: ModelCard, folder: Path, *, trust: bool = False) -> nn.Module:
                 "would run it."
             )
         spec = f"{folder}/{card.architecture}" if card.architecture.startswith(CODE) else card.architecture
-        return load_factory(spec, None)
+        return load_factory(spec, None, card.options)
     else:
         network = _network(card)
     return Classifier(network, card.mean, card.std)
@@ -197,8 +203,23 @@ def benchmarks(spec: str) -> list[str]:
     return found
 
 
+def with_checkpoint(loaded: LoadedModel, checkpoint: Path) -> LoadedModel:
+    """A model of the user's, which is nobody else's any more, with weights from a file, which its card names."""
+    load_checkpoint(loaded.module, checkpoint)
+    return replace(loaded, card=replace(loaded.card, source=_named(checkpoint)))
+
+
+def _named(checkpoint: Path) -> str:
+    return f"{checkpoint.name[:200]} (sha256 {sha256(checkpoint)})"
+
+
+def takes_checkpoint(spec: str) -> bool:
+    """Whether a model is one without weights of its own: ``timm:NAME`` or a factory."""
+    return is_external(spec) and not is_file_format(spec) and not spec.startswith(hub.PREFIX)
+
+
 def is_external(spec: str) -> bool:
-    """Whether a model is ``timm:NAME`` or a factory."""
+    """Whether a model is ``timm:NAME``, a factory or a file of its own format."""
     return ":" in spec
 
 
@@ -214,7 +235,13 @@ def unknown(spec: str, known: list[str]) -> RobenchError:
 
 
 def load(
-    spec: str, dataset: str, num_classes: int, checkpoint: Path | None = None, *, trust: bool = False
+    spec: str,
+    dataset: str,
+    num_classes: int,
+    checkpoint: Path | None = None,
+    options: Options = NO_OPTIONS,
+    *,
+    trust: bool = False,
 ) -> LoadedModel:
     """Load whatever the user may name as a model.
 
@@ -226,6 +253,7 @@ def load(
         dataset: which of the zoo's models a bare name means.
         num_classes: of the data; a timm model is built for it.
         checkpoint: weights for a timm model or a factory's.
+        options: keyword arguments of a factory, or of timm's ``create_model``.
         trust: run the code that the card of a folder names. A factory is named by the user, and runs.
 
     Raises:
@@ -233,18 +261,20 @@ def load(
     """
     if spec.startswith(hub.PREFIX):
         return load_from_hub(spec)
-    if is_file_format(spec):
-        if checkpoint is not None:
-            raise RobenchError(f"--checkpoint goes with timm:NAME or a factory; {spec} brings its own weights.")
-        return load_file(spec)
-    if is_external(spec):
+    if takes_checkpoint(spec):
         if spec.startswith("timm:"):
-            module = load_timm(spec.removeprefix("timm:"), num_classes, checkpoint)
+            module = load_timm(spec.removeprefix("timm:"), num_classes, checkpoint, options)
         else:
-            module = load_factory(spec, checkpoint)
-        return from_any(module, spec, own=True)
+            module = load_factory(spec, checkpoint, options)
+        loaded = from_any(module, spec, own=True)
+        source = _named(checkpoint) if checkpoint else ""
+        return replace(loaded, card=replace(loaded.card, options=dict(options), source=source))
+    if options:
+        raise RobenchError(f"--option goes with timm:NAME or a factory; {spec} takes none.")
     if checkpoint is not None:
         raise RobenchError(f"--checkpoint goes with timm:NAME or a factory; {spec} brings its own weights.")
+    if is_file_format(spec):
+        return load_file(spec)
     if exists(Path(spec) / "card.toml"):
         loaded = load_folder(Path(spec), trust=trust)
         return replace(loaded, card=replace(loaded.card, name=spec))

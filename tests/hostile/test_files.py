@@ -27,7 +27,7 @@ from robench.results import cards
 from robench.training.export import start
 from robench.training.recipe import RECIPES as SHIPPED
 from robench.training.recipe import load_recipe
-from robench.zoo.external import read_checkpoint
+from robench.zoo.checkpoints import read_checkpoint
 
 Case = tuple[Callable[[Path], object], str]
 SECONDS, MEGABYTES = 10, 1000

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from robench.core.errors import RobenchError
-from robench.core.types import ResultCard
 from robench.results import cards
+from robench.results.cards import Card
 from robench.results.frame import SCORES
 from robench.results.notebook import html
 from robench.results.scores import parts, score
@@ -21,12 +21,12 @@ CARDS = Path(__file__).parents[2] / "leaderboards" / "cards"
 
 
 @pytest.fixture(scope="module")
-def card() -> ResultCard:
+def card() -> Card:
     twn, fp = (cards.read(CARDS / f"{name}_resnet20.digits.robench-v1.json") for name in ("twn", "fp"))
     return replace(twn, twin_card=fp)
 
 
-def test_the_frame_has_a_line_for_each_score_and_row(card: ResultCard) -> None:
+def test_the_frame_has_a_line_for_each_score_and_row(card: Card) -> None:
     frame = card.to_frame()
     rows = groups(card.suite)
     assert len(frame) == len(parts(card.suite)) + len(rows)
@@ -52,20 +52,20 @@ def test_the_frame_has_a_line_for_each_score_and_row(card: ResultCard) -> None:
     assert frame.attrs["commit"] == card.provenance["commit"]
 
 
-def test_without_pandas_it_says_what_to_install(card: ResultCard, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pandas_it_says_what_to_install(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(RobenchError, match="pip install pandas"):
         card.to_frame()
 
 
-def test_repr_is_one_line(card: ResultCard) -> None:
+def test_repr_is_one_line(card: Card) -> None:
     assert repr(card) == (
-        "<ResultCard twn_resnet20: 1000 images of digits, robench-v1 version 2, 142 measurements, "
+        "<Card twn_resnet20: 1000 images of digits, robench-v1 version 2, 142 measurements, "
         f"clean {card.measurements[0].correct}/1000, twin fp_resnet20>"
     )
 
 
-def test_the_notebook_shows_the_answer_and_escapes_what_a_card_says(card: ResultCard) -> None:
+def test_the_notebook_shows_the_answer_and_escapes_what_a_card_says(card: Card) -> None:
     text = card._repr_html_()
     assert answer(card, card.twin_card).partition("'")[0] in text
     assert text.count("<tr>") == 2 + 1 + len(parts(card.suite)) + len(groups(card.suite))

@@ -1,0 +1,30 @@
+"""``--option NAME=VALUE``: arguments of architectures and factories."""
+
+from math import isfinite
+
+from robench.core.errors import RobenchError
+from robench.core.types import LARGEST_OPTION, Value
+
+WORDS: dict[str, Value] = {"true": True, "false": False}
+
+
+def parse_option(text: str) -> tuple[str, Value]:
+    """``width=0.25`` -> ("width", 0.25): a whole number, a number, true or false, else text.
+
+    Raises:
+        RobenchError: it is not of this form, or a number that no option has.
+    """
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier() or not value:
+        raise RobenchError(f"--option takes NAME=VALUE, such as width=0.25, not {text!r}.")
+    if value.lower() in WORDS:
+        return name, WORDS[value.lower()]
+    for kind in (int, float):
+        try:
+            number = kind(value)
+        except ValueError:
+            continue
+        if not isfinite(number) or not 0 <= number <= LARGEST_OPTION:
+            raise RobenchError(f"--option {name} must be from 0 to {LARGEST_OPTION}, not {value}.")
+        return name, number
+    return name, value
