@@ -118,7 +118,7 @@ def test_a_model_of_the_users_with_a_twin(here: Path) -> None:
         (["zoo", "verify", "--zoo", "."], "there is no model in ."),
         (["zoo", "verify", "digits/nothing"], "1 of 1 models failed"),
         (["zoo", "add", "x", *ADD, "--mean", "a"], "--mean takes numbers"),
-        (["zoo", "add", "x", *ADD, "--option", "width"], "--option takes NAME=NUMBER"),
+        (["zoo", "add", "x", *ADD, "--option", "width"], "--option takes NAME=VALUE"),
         (["zoo", "add", "x", *ADD], "there is no checkpoint nowhere.pt"),
     ],
 )
@@ -198,6 +198,41 @@ def test_compare_pairs_two_cards_and_corrects_for_their_conditions(here: Path) -
     missing = robench("compare", "twn_resnet20", "nothing")
     assert missing.exit_code == 2
     assert "there is no result card nothing" in missing.stderr
+
+
+PAIR = """
+import torch
+from torch import nn
+from robench import zoo
+
+class Binary(nn.Conv2d):
+    def forward(self, x):
+        weight = self.weight + (self.weight.sign() * self.weight.abs().mean() - self.weight).detach()
+        return self._conv_forward(x, weight, self.bias)
+
+def make(binary: bool = False):
+    model = zoo.load("alexnet_none_nc", "digits", 10).module
+    for conv in [m for m in model.modules() if isinstance(m, nn.Conv2d)][1:] if binary else []:
+        conv.__class__ = Binary
+    return model
+"""
+
+
+def test_a_pair_of_ones_own_is_compared_by_the_names_that_were_typed(here: Path) -> None:
+    (here / "pair.py").write_text(PAIR)
+    state = zoo.load("alexnet_none_nc", "digits", 10).module.state_dict()
+    torch.save({"state_dict": {f"model.{name}": tensor for name, tensor in state.items()}}, "c.pt")
+    words = ["--dataset", "digits", "--suite", "quick", "--n-images", "8", "--conditions", "*/gaussian"]
+    pair = ["--model", "pair.py:make", "--option", "binary=true", "--checkpoint", "c.pt", "--twin", "alexnet_none_nc"]
+    result = robench("evaluate", *pair, *words)
+    assert result.exit_code == 0, result.output
+    assert "pair.py:make (1 bit)" in result.stdout
+    assert "Weights seen: " in result.stdout
+    assert robench("compare", "pair.py:make", "alexnet_none_nc").exit_code == 0
+    named = robench("evaluate", *pair, *words, "--name", "mine")
+    assert named.exit_code == 0, named.output
+    rows = json.loads(robench("compare", "mine", "pair.py:make", "--json").stdout)
+    assert [row["difference"]["value"] for row in rows] == [0, 0]
 
 
 def test_reproduce_writes_a_page_and_checks_it(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

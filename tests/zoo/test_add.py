@@ -146,3 +146,45 @@ def test_a_card_that_is_wrong_is_found(changes: dict, sentence: str, folder: Pat
     adding.write_card(dataclasses.replace(card, **changes), folder)
     (found,) = verify(folder).wrong
     assert sentence in found
+
+
+QAT = """
+import torch
+from torch import nn
+from robench import zoo
+
+class FourBits(nn.Module):
+    def __init__(self, conv):
+        super().__init__()
+        self.conv = conv
+
+    def forward(self, x):
+        step = self.conv.weight.abs().amax() / 7
+        weight = self.conv.weight + ((self.conv.weight / step).round() * step - self.conv.weight).detach()
+        return nn.functional.conv2d(x, weight, self.conv.bias, self.conv.stride, self.conv.padding)
+
+def make():
+    model = zoo.load("tr_none_nc", "digits", 10).module
+    for name, module in [(n, m) for n, m in model.named_modules() if isinstance(m, nn.Conv2d)]:
+        model.set_submodule(name, FourBits(module))
+    return model
+"""
+
+
+def test_low_bits_that_the_code_makes_are_stored_as_codes(tmp_path: Path) -> None:
+    """The folder has the codes, not the latent weights, and they are what is loaded."""
+    (tmp_path / "theirs.py").write_text(QAT)
+    made = zoo.load(f"{tmp_path / 'theirs.py'}:make", "digits", 10).module
+    torch.save(made.state_dict(), tmp_path / "c.pt")
+    folder = tmp_path / "digits" / "mine"
+    card = dataclasses.replace(CARD, architecture="model.py:make", quantizer="theirs")
+    card = adding.add(card, tmp_path / "c.pt", folder, code=tmp_path / "theirs.py")
+    fp = zoo.read_card(zoo.root() / "digits" / "tr_none_nc")
+    assert (card.bits, card.weights) == (4, fp.weights)
+    assert card.stored_bytes < fp.stored_bytes
+    loaded = zoo.load_folder(folder, trust=True)
+    assert {stored.bits for stored in loaded.stored.values()} == {4, 32}
+    x = torch.rand(4, 3, 32, 32)
+    with torch.inference_mode():
+        torch.testing.assert_close(loaded.module(x), made(x), rtol=1e-4, atol=1e-4)
+    assert verify(folder, trust=True).wrong == []
