@@ -55,7 +55,7 @@ def add(
         name=name,
         dataset=dataset,
         architecture=f"{CODE}:{factory}" if code else architecture,
-        options=dict(map(parse_option, option)),
+        options=dict(map(_number, option)),
         quantizer=quantizer,
         mean=_numbers(mean, "--mean"),
         std=_numbers(std, "--std"),
@@ -125,6 +125,14 @@ def verify(
         messages.print(f"the accuracy of {unchecked} of {len(folders)} models was not checked.")
     if failed:
         raise RobenchError(f"{failed} of {len(folders)} models failed.")
+
+
+def _number(text: str) -> tuple[str, int | float]:
+    """An option that a card can keep: a number; true and false are 1 and 0."""
+    name, value = parse_option(text)
+    if isinstance(value, str):
+        raise RobenchError(f"--option {name} must be a number, true or false for a model of the zoo, not {value!r}.")
+    return name, int(value) if isinstance(value, bool) else value
 
 
 def _numbers(text: str, option: str) -> tuple[float, ...]:

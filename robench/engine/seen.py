@@ -73,6 +73,7 @@ def with_seen_weights(loaded: LoadedModel, x: torch.Tensor, bits: int = 0) -> Lo
         return loaded
     module = prepared(module, x.device)
     everything = _numbers(module)
+    x = x.to(next((parameter.device for parameter in module.parameters()), x.device))
     try:
         with _quiet(x), torch.no_grad():
             before = module(x)

@@ -268,7 +268,14 @@ def load(
             module = load_factory(spec, checkpoint, options)
         loaded = from_any(module, spec, own=True)
         source = _named(checkpoint) if checkpoint else ""
-        return replace(loaded, card=replace(loaded.card, options=dict(options), source=source))
+        numbers = {
+            name: value
+            for name, value in options.items()
+            if isinstance(value, int | float) and not isinstance(value, bool)
+        }
+        words = {name: value for name, value in options.items() if name not in numbers}
+        training = {"options": words} if words else {}
+        return replace(loaded, card=replace(loaded.card, options=numbers, training=training, source=source))
     if options:
         raise RobenchError(f"--option goes with timm:NAME or a factory; {spec} takes none.")
     if checkpoint is not None:
