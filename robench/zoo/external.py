@@ -1,5 +1,6 @@
 """Models that were not made here: timm's, and whatever a function of the user's gives."""
 
+import ast
 import importlib
 import importlib.util
 import inspect
@@ -13,7 +14,7 @@ from typing import Any
 from torch import nn
 
 from robench.core.errors import RobenchError, foreign_code
-from robench.core.files import exists, expanded, short
+from robench.core.files import exists, expanded, read_text, short
 from robench.core.optional import import_optional
 from robench.core.plugins import loaded_plugin, run_file
 from robench.core.registry import did_you_mean
@@ -78,6 +79,15 @@ def load_factory(spec: str, checkpoint: Path | None, options: Options = NO_OPTIO
     if checkpoint is not None:
         load_checkpoint(module, checkpoint)
     return module
+
+
+def functions_in(path: Path) -> list[str]:
+    """The names of the functions of a file that could be factories; nothing of it is run."""
+    try:
+        body = ast.parse(read_text(path)).body
+    except (SyntaxError, ValueError):
+        return []
+    return [part.name for part in body if isinstance(part, ast.FunctionDef) and not part.name.startswith("_")]
 
 
 def _check_arguments(factory: Any, spec: str, options: Options) -> None:

@@ -21,7 +21,7 @@ from robench.formats import from_any, is_file_format, load_file, meant
 from robench.quantizers import files
 from robench.zoo import hub
 from robench.zoo.checkpoints import check_fit, load_checkpoint, load_state
-from robench.zoo.external import NO_OPTIONS, Options, create_timm, load_factory, load_timm
+from robench.zoo.external import NO_OPTIONS, Options, create_timm, functions_in, load_factory, load_timm
 
 CODE = "model.py"
 FETCHING = ("checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir")
@@ -227,6 +227,10 @@ def unknown(spec: str, known: list[str]) -> RobenchError:
     """The error for a name that no model has."""
     if meant(spec):
         return RobenchError(f"no model is named {spec!r}; a file is named with its format: {meant(spec)}")
+    if spec.endswith(".py") and exists(Path(spec)):
+        found = functions_in(Path(spec))
+        which = f"it has {', '.join(found[:5])}" if found else "it has none yet"
+        return RobenchError(f"{spec} is a file; name the function of it that gives the model, {spec}:NAME ({which}).")
     return RobenchError(
         f"no model is named {spec!r}; {did_you_mean(spec, known)} "
         "Your own: hf:OWNER/NAME, timm:NAME, package.module:factory, path/to/file.py:factory, onnx:FILE, "

@@ -164,6 +164,7 @@ def test_a_negative_epsilon_is_refused_before_anything_is_measured(tmp_path: Pat
 def test_every_register_is_at_the_top() -> None:
     for room in ("architectures", "attacks", "corruptions", "data", "distortions", "quantizers"):
         assert callable(getattr(robench, room).register)
+    assert {"evaluate", "load_model", "attacks"} < set(dir(robench))
 
 
 def test_auto_takes_the_models_own_data_set() -> None:

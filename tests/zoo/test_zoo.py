@@ -124,6 +124,11 @@ def test_a_factory_that_does_not_work_is_one_sentence(function: str, sentence: s
         zoo.load(f"{factory}:{function}", "cifar10", 10)
 
 
+def test_a_file_without_a_function_says_which_it_has(factory: str) -> None:
+    with pytest.raises(RobenchError, match=r"mine.py:NAME \(it has make, fails, number\)"):
+        zoo.load(factory, "cifar10", 10)
+
+
 def test_a_file_that_is_not_there_is_one_sentence() -> None:
     with pytest.raises(RobenchError, match="there is no file"):
         zoo.load("nowhere/mine.py:make", "cifar10", 10)
