@@ -92,23 +92,27 @@ def trace(model: nn.Module) -> fx.GraphModule:
 @contextmanager
 def _functions_are_steps() -> Iterator[None]:
     # Their forward passes are replaced, not ``apply``: a program may hold that under any name (``sign = Sign.apply``).
-    found = [function for function in _subclasses(torch.autograd.Function) if "forward" in vars(function)]
-    before = {function: {name: vars(function).get(name) for name in ("forward", "setup_context")} for function in found}
+    # Each class gets one, as one that inherits its forward pass may have a backward of its own.
+    replaced = [(function, _replacements(function)) for function in _subclasses(torch.autograd.Function)]
+    before = [(function, dict(vars(function))) for function, _ in replaced]
     try:
-        for function in found:
-            setup = _has_setup(function)
-            forward = function.forward
-            function.forward = staticmethod(_recorded(function, forward, setup))  # type: ignore[method-assign]
-            if setup:
-                function.setup_context = staticmethod(_unless_traced(function.setup_context))  # type: ignore[method-assign]
+        for function, methods in replaced:
+            for name, method in methods.items():
+                setattr(function, name, staticmethod(method))
         yield
     finally:
-        for function, methods in before.items():
-            for name, method in methods.items():
-                if method is not None:
-                    setattr(function, name, method)
+        for (function, methods), (_, own) in zip(replaced, before, strict=True):
+            for name in methods:
+                if name in own:
+                    setattr(function, name, own[name])
                 elif name in vars(function):
                     delattr(function, name)
+
+
+def _replacements(function: type[torch.autograd.Function]) -> dict[str, Callable[..., Any]]:
+    setup = _has_setup(function)
+    methods = {"forward": _recorded(function, function.forward, setup)}
+    return methods | ({"setup_context": _unless_traced(function.setup_context)} if setup else {})
 
 
 def _recorded(function: type[torch.autograd.Function], forward: Callable[..., Any], setup: bool) -> Callable[..., Any]:
@@ -137,8 +141,6 @@ def _has_setup(function: type[torch.autograd.Function]) -> bool:
     return function.setup_context is not torch.autograd.Function.setup_context
 
 
-def _subclasses(kind: type[Any]) -> Iterator[type[Any]]:
-    for child in kind.__subclasses__():
-        if not child.__module__.startswith("torch."):
-            yield child
-        yield from _subclasses(child)
+def _subclasses(kind: type[Any]) -> set[type[Any]]:
+    children = [child for child in kind.__subclasses__() if not child.__module__.startswith("torch.")]
+    return set(children).union(*map(_subclasses, children))
