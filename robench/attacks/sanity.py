@@ -7,7 +7,7 @@ from robench.attacks.losses import misclassification_margin
 from robench.attacks.toolbox import loss_and_gradient
 from robench.core.errors import RobenchError
 from robench.engine.blocked import Blocked
-from robench.engine.surrogate import Surrogate
+from robench.engine.surrogate import has_surrogates
 
 TOLERATED = 0.05
 """Share of images that may fail: 3 of 64, so that a few saturated images of a sound model raise no flag."""
@@ -63,7 +63,7 @@ def of_surrogates(model: Blocked, predictable: bool) -> tuple[str, ...]:
         model: what attacks differentiate.
         predictable: whether its gradient tells how it changes.
     """
-    if isinstance(model.model, Surrogate):
+    if has_surrogates(model):
         return ("surrogate gradients: the model rounds or takes signs, and attacks went around that step (BPDA)",)
     if not predictable:
         return (

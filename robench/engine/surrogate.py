@@ -6,10 +6,10 @@ from numbers import Real
 from typing import Any
 
 import torch
-from torch import fx
+from torch import fx, nn
 
 from robench.engine.folding import Folded
-from robench.engine.tracing import OwnBackward, Tracer
+from robench.engine.tracing import Opaque, OwnBackward, Tracer
 
 ROUNDINGS = ("round", "floor", "ceil", "trunc", "fix")
 SIGNS = ("sign", "sgn")
@@ -46,6 +46,11 @@ def straight_through(model: Folded, *, comparisons: bool = False) -> Surrogate |
         elif comparisons and name in COMPARISONS and len(node.args) == 2:
             found |= _replace_comparison(graph, node, COMPARISONS[name])
     return Surrogate(fx.GraphModule(model.graph, graph), model.folds) if found else None
+
+
+def has_surrogates(model: nn.Module) -> bool:
+    """Whether robench passes a gradient on, somewhere in a model, that is not the function's own."""
+    return any(isinstance(part, Surrogate) or (isinstance(part, Opaque) and part.surrogate) for part in model.modules())
 
 
 def has_own_backward(model: Folded) -> bool:

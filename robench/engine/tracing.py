@@ -18,7 +18,13 @@ LEAVES_TORCH = {
 
 
 class Opaque(nn.Module):
-    """A step that a trace records as one call and does not look into: its forward pass only ever sees tensors."""
+    """A step that a trace records as one call and does not look into: its forward pass only ever sees tensors.
+
+    Attributes:
+        surrogate: robench made the step, and passes a gradient on that is not the function's own.
+    """
+
+    surrogate = False
 
 
 class _Placeholder(fx.Proxy):

@@ -41,6 +41,7 @@ class Quantize(Opaque):
         axis: along which there are several scales.
     """
 
+    surrogate = True
     scale: torch.Tensor
     zero_point: torch.Tensor
 

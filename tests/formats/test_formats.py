@@ -109,6 +109,13 @@ def test_the_integers_of_a_qdq_file_are_the_stored_weights(int8_onnx: Path) -> N
     assert loaded.card.bits == 8
 
 
+def test_the_steps_of_a_qdq_file_are_flagged_as_surrogates(int8_onnx: Path, float_onnx: Path, suite: str) -> None:
+    quantized, plain = (evaluate(f"onnx:{path}", suite, "attack/fgsm")["fgsm"] for path in (int8_onnx, float_onnx))
+    assert any(flag.startswith("surrogate gradients") for flag in quantized.flags)
+    assert not any("unpredictable" in flag for flag in quantized.flags)
+    assert not any("surrogate" in flag for flag in plain.flags)
+
+
 def sorted_like(codes: list[np.ndarray], stored: dict) -> list:
     """For each array the stored weight that is nearest to it."""
     same = [[w for w in stored.values() if tuple(w.values.shape) == array.shape] for array in codes]
