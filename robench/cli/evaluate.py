@@ -129,7 +129,7 @@ def evaluate(
         batch_size=batch_size,
         data_dir=data_dir,
         checkpoints=tuple(expanded(path) for path in checkpoint or ()),
-        twin_checkpoint=twin_checkpoint,
+        twin_checkpoint=expanded(twin_checkpoint) if twin_checkpoint else None,
         options=dict(map(parse_option, option or ())),
         num_classes=num_classes,
         bits=bits,

@@ -81,7 +81,7 @@ def test_what_does_not_fit_is_one_sentence(changes: dict, sentence: str, spec: s
 
 
 def test_options_are_not_for_models_that_bring_a_card() -> None:
-    with pytest.raises(RobenchError, match="has its options on its card"):
+    with pytest.raises(RobenchError, match="fp_resnet20 takes none"):
         zoo.load("fp_resnet20", "digits", 10, options={"width": 2})
 
 
@@ -106,7 +106,7 @@ def test_a_module_takes_a_checkpoint_and_stays_as_it_is(spec: str, tmp_path: Pat
         module, checkpoint=tmp_path / "wrong.pt", name="turned", progress=True, twin="none", **SETTINGS
     )
     assert card.measurements[0].correct < 8
-    assert repr(card).startswith("Card('turned', 32 bit, quick on 16 images of digits")
+    assert repr(card).startswith("<Card turned: 16 images of digits, quick version ")
     assert module.training
     assert all(torch.equal(before[name], tensor) for name, tensor in module.state_dict().items())
     assert all(torch.equal(p.grad, grad) for p, grad in zip(module.parameters(), grads, strict=True))
