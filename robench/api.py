@@ -8,7 +8,6 @@ from typing import Any, overload
 from torch import nn
 from tqdm.auto import tqdm
 
-from robench import zoo
 from robench.core.kinds import kind_of
 from robench.core.types import Measurement
 from robench.engine.task import Task
@@ -16,6 +15,7 @@ from robench.measure.request import Model
 from robench.measure.run import Request, Run, open_run
 from robench.results.cards import Card
 from robench.results.compare import compare
+from robench.zoo import in_front, load
 
 __all__ = ["compare", "evaluate", "load_model"]
 
@@ -28,6 +28,7 @@ def load_model(
     checkpoint: str | Path | None = None,
     num_classes: int = 10,
     *,
+    zoo: str | Path | None = None,
     trust: bool = False,
 ) -> nn.Module:
     """Load a model as robench measures it.
@@ -38,6 +39,7 @@ def load_model(
         dataset: which of the zoo's models a bare name means: "cifar10" or "digits".
         checkpoint: weights for a timm model or a factory's.
         num_classes: for a timm model.
+        zoo: a folder of models of your own, in which a name is looked up before ``$ROBENCH_ZOO`` and the shipped zoo.
         trust: run the code that the card of a model folder names.
 
     Returns:
@@ -46,7 +48,8 @@ def load_model(
     Raises:
         RobenchError: no such model, or one that cannot be loaded.
     """
-    return zoo.load(name, dataset, num_classes, Path(checkpoint) if checkpoint else None, trust=trust).module
+    with in_front(Path(zoo) if zoo else None):
+        return load(name, dataset, num_classes, Path(checkpoint) if checkpoint else None, trust=trust).module
 
 
 Models = list[Model] | tuple[Model, ...]
@@ -77,6 +80,7 @@ def evaluate(
     *,
     name: str | Sequence[str] = (),
     checkpoint: Paths = (),
+    zoo: str | Path | None = None,
     progress: bool = False,
     **settings: Any,
 ) -> Card | list[Card]:
@@ -97,6 +101,7 @@ def evaluate(
         name: for the card; one for each of several models.
         checkpoint: weights to load into a copy of the model; one for each of several modules, timm models and
             factories.
+        zoo: a folder of models of your own, as for ``load_model``.
         progress: show a bar.
         **settings: further fields of ``robench.measure.request.Request``: twin, twin_checkpoint, options, num_classes,
             bits, quantize, conditions, n_images, seed, image_size, batch_size, data_dir, device, gradients,
@@ -114,7 +119,7 @@ def evaluate(
     files = (checkpoint,) if isinstance(checkpoint, str | Path) else tuple(checkpoint)
     paths = {key: Path(settings[key]) for key in ("data_dir", "twin_checkpoint", "store") if settings.get(key)}
     request = Request(models, dataset, suite, names=names, checkpoints=tuple(map(Path, files)), **settings | paths)
-    with open_run(request, logger.warning) as run:
+    with in_front(Path(zoo) if zoo else None), open_run(request, logger.warning) as run:
         _measure(run, progress=progress)
         cards = [run.card(each) for each in run.requested]
     return cards if isinstance(model, list | tuple) else cards[0]

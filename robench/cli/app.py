@@ -42,6 +42,9 @@ Plugins = Annotated[
     list[Path] | None,
     typer.Option("--plugin", help="A Python file of yours that registers things; it is run (repeatable)."),
 ]
+Zoo = Annotated[
+    Path | None, typer.Option("--zoo", help="A zoo of your own; models are looked for there first, see docs/boards.md.")
+]
 Trust = Annotated[bool, typer.Option("--trust", help="Run the code that a model's folder brings; read it first.")]
 
 
@@ -70,7 +73,8 @@ def command(function: Callable[..., None], group: typer.Typer = app) -> Callable
     """Register a command.
 
     A leading ``~`` in a path that it takes is the home directory; files that it takes as ``plugin`` are loaded first;
-    whatever happens in it ends in one sentence and a status, see ``one_way_out``.
+    a folder that it takes as ``zoo`` is in front of the other zoos; whatever happens in it ends in one sentence and a
+    status, see ``one_way_out``.
     """
 
     @wraps(function)
@@ -80,12 +84,25 @@ def command(function: Callable[..., None], group: typer.Typer = app) -> Callable
             plugins: list[Path] = kwargs.get("plugin") or []
             for file in plugins:
                 load_plugin(expanded(file))
-            function(*args, **values)
+            with _in_front(values.get("zoo")):
+                function(*args, **values)
 
     name = function.__name__.rstrip("_")
     place = name if group is app else f"{group.info.name} {name}"
     group.command(name=name, cls=Command, epilog=epilog(place))(guarded)
     return guarded
+
+
+@contextmanager
+def _in_front(folder: Path | None) -> Iterator[None]:
+    """Models are looked for in a folder first; without one, nothing is imported."""
+    if folder is None:
+        yield
+        return
+    from robench import zoo
+
+    with zoo.in_front(folder):
+        yield
 
 
 @contextmanager

@@ -4,13 +4,14 @@ from typing import Annotated
 
 import typer
 
-from robench.cli.app import command, say
+from robench.cli.app import Zoo, command, say
 
 
 @command
 def cite(
     model: Annotated[str, typer.Argument(help="A model, for the papers that its card names, and its data set.")] = "",
     suite: Annotated[str, typer.Option(help="A suite, for the papers that its conditions name.")] = "",
+    zoo: Zoo = None,
 ) -> None:
     """Print BibTeX of robench, and of the papers behind a model and a suite."""
     from robench.cli.show import find_card

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,25 +9,25 @@ from rich.table import Table
 from rich.text import Text
 
 from robench.cli.app import command, results
+from robench.cli.boards import Board, find_result
 
 if TYPE_CHECKING:
     from robench.core.types import ResultCard
     from robench.results.compare import Row
-
-FOLDERS = (Path("runs"), Path("leaderboards/cards"))
 
 
 @command
 def compare(
     first: Annotated[str, typer.Argument(help="A result card (.json), or the start of its name in runs/.")],
     second: Annotated[str, typer.Argument(help="Likewise; differences are first minus second.")],
+    board: Board = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON, and nothing else.")] = False,
 ) -> None:
     """Compare two models condition by condition, paired by image, with Holm's correction over the conditions."""
     from robench.results import cards
     from robench.results.compare import compare as compare_cards
 
-    pair = [cards.read(cards.find(name, FOLDERS)) for name in (first, second)]
+    pair = [cards.read(find_result(name, board)) for name in (first, second)]
     rows = compare_cards(*pair)
     if as_json:
         results.print_json(json.dumps([asdict(row) for row in rows]))

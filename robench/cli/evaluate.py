@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from robench.cli.app import DataDir, Device, Plugins, Trust, command, messages, results, say
+from robench.cli.app import DataDir, Device, Plugins, Trust, Zoo, command, messages, results, say
+from robench.cli.boards import cards_of, check_new
 from robench.cli.options import parse_option
 from robench.core.errors import RobenchError
 from robench.core.files import expanded
@@ -16,7 +17,6 @@ from robench.core.files import expanded
 if TYPE_CHECKING:
     from robench.core.types import ResultCard, Suite
 
-BOARDS = Path("leaderboards")
 PANEL = "Models and conditions"
 """The group of options to which --name belongs here, and not in every command."""
 
@@ -104,7 +104,11 @@ def evaluate(
     ),
     plugin: Plugins = None,
     trust: Trust = False,
-    publish: Annotated[bool, typer.Option("--publish", help="Add the cards to ./leaderboards and render it.")] = False,
+    zoo: Zoo = None,
+    publish: Annotated[
+        Path | None,
+        typer.Option(metavar="BOARD", help="Add the cards to a board, such as leaderboards, and render its tables."),
+    ] = None,
     full: Annotated[bool, typer.Option("--full", help="Print every interval, and the twin's own accuracy.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result cards as JSON, and nothing else.")] = False,
 ) -> None:
@@ -113,8 +117,8 @@ def evaluate(
     from robench.measure.run import Request, open_run
     from robench.results import cards
 
-    if publish and not BOARDS.is_dir():
-        raise RobenchError("--publish writes to ./leaderboards: run it beside that folder.")
+    if publish:
+        check_new(publish)
     lines = {"corruption": corruption, "attack": attack, "distortion": distortion, "fault": fault}
     request = Request(
         models=tuple(model),
@@ -143,7 +147,7 @@ def evaluate(
     )
     with open_run(request, say) as run:
         if publish:
-            _check_publishable(run.suite)
+            _check_publishable(run.suite, publish)
         cards.make_folder(out)
         try:
             run_with_progress(run, messages)
@@ -157,7 +161,7 @@ def evaluate(
         cards.write(card, out)
     requested = [finished[model] for model in run.requested]
     if publish:
-        _publish(requested, [card for model, card in finished.items() if model not in run.requested])
+        _publish(publish, requested, [card for model, card in finished.items() if model not in run.requested])
     if as_json:
         data = [cards.to_dict(card) for card in requested]
         typer.echo(json.dumps(data if len(data) > 1 else data[0], indent=1))
@@ -177,13 +181,13 @@ def _suite(name: str | None, lines: dict[str, list[str]]) -> "str | Suite":
     return suite_of(lines, say)
 
 
-def _check_publishable(suite: "Suite") -> None:
-    """Raise RobenchError, before anything is measured, where cards of a suite could not go onto the boards."""
+def _check_publishable(suite: "Suite", board: Path) -> None:
+    """Raise RobenchError, before anything is measured, where cards of a suite could not go onto a board."""
     from robench.results import leaderboard
 
     if suite.part:
-        raise RobenchError(f"--publish adds whole suites to ./leaderboards; leave out what changes it ({suite.part}).")
-    leaderboard.check_room(BOARDS / "cards", suite)
+        raise RobenchError(f"--publish adds whole suites to a board; leave out what changes it ({suite.part}).")
+    leaderboard.check_room(cards_of(board), suite)
 
 
 def _print_tables(requested: "Sequence[ResultCard]", *, full: bool) -> None:
@@ -201,12 +205,12 @@ def _print_tables(requested: "Sequence[ResultCard]", *, full: bool) -> None:
         results.print(f"\n{answer(card, card.twin_card)}\n")
 
 
-def _publish(requested: "Sequence[ResultCard]", twins: "Sequence[ResultCard]") -> None:
-    """Add cards to the boards; a twin that is there already, as it is now, keeps its card."""
+def _publish(board: Path, requested: "Sequence[ResultCard]", twins: "Sequence[ResultCard]") -> None:
+    """Add cards to a board; a twin that is there already, as it is now, keeps its card."""
     from robench.results import cards, leaderboard
 
-    folder = BOARDS / "cards"
+    folder = cards_of(board)
     for card in [*requested, *(twin for twin in twins if not cards.is_published(twin, folder))]:
         cards.write(card, folder)
-    for path in leaderboard.write(folder, BOARDS, lambda reason: say(f"left out: {reason}")):
+    for path in leaderboard.write(folder, board, lambda reason: say(f"left out: {reason}")):
         say(f"wrote {path}")

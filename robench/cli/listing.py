@@ -1,12 +1,14 @@
 """robench list."""
 
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from robench.cli.app import Plugins, command, results
+from robench.cli.app import Plugins, Zoo, command, results
+from robench.core.errors import RobenchError
 
 
 class What(StrEnum):
@@ -26,13 +28,19 @@ class What(StrEnum):
 
 
 @command
-def list_(what: Annotated[What, typer.Argument(help=f"{', '.join(What)}.")], plugin: Plugins = None) -> None:
-    """List what robench knows, each with what it is."""
+def list_(
+    what: Annotated[What, typer.Argument(help=f"{', '.join(What)}.")], plugin: Plugins = None, zoo: Zoo = None
+) -> None:
+    """List what robench knows, each with what it is; of models also the zoo that they are from."""
+    if zoo and what is not What.models:
+        raise RobenchError("--zoo goes with: robench list models.")
     table = Table(box=None, pad_edge=False)
     table.add_column(what.value, style="bold", no_wrap=True)
     table.add_column("")
-    for name, text in LISTS[what]():
-        table.add_row(name, text)
+    if what is What.models:
+        table.add_column("zoo", overflow="fold")
+    for row in LISTS[what]():
+        table.add_row(*row)
     results.print(table)
 
 
@@ -40,15 +48,16 @@ def _first_line(thing: object) -> str:
     return (thing.__doc__ or "").strip().partition("\n")[0]
 
 
-def _models() -> list[tuple[str, str]]:
+def _models() -> list[tuple[str, str, str]]:
     from robench import zoo
 
     found = []
-    for dataset, models in zoo.names().items():
-        for model in models:
-            card = zoo.read_card(zoo.root() / dataset / model)
+    for dataset, models in zoo.folders().items():
+        for model, folder in models.items():
+            card = zoo.read_card(folder)
             size = f"{card.stored_bytes / 1000:.0f} kB"
-            found.append((f"{dataset}/{model}", f"{card.architecture}, {card.bits} bit, {size}. {card.paper}"))
+            place = "shipped" if folder.parents[1] == zoo.root() else str(folder.parents[1])
+            found.append((f"{dataset}/{model}", f"{card.architecture}, {card.bits} bit, {size}. {card.paper}", place))
     return found
 
 
@@ -118,7 +127,7 @@ def _studies() -> list[tuple[str, str]]:
     return [(name, f"robench reproduce {name}: {len(study.models)} models") for name, study in STUDIES.items()]
 
 
-LISTS = {
+LISTS: Mapping[What, Callable[[], Sequence[tuple[str, ...]]]] = {
     What.models: _models,
     What.architectures: _architectures,
     What.quantizers: _quantizers,

@@ -1,6 +1,8 @@
 """robench show."""
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,35 +10,37 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from robench.cli.app import command, results
-from robench.cli.compare import FOLDERS
+from robench.cli.app import Zoo, command, results
+from robench.cli.boards import Board, folders
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from robench.core.types import ModelCard, ResultCard
 
 
 @command
 def show(
     model: Annotated[str, typer.Argument(help="A model's name; digits/NAME for one of another data set.")],
+    zoo: Zoo = None,
+    board: Board = None,
 ) -> None:
     """Show what a model is, and what was measured of it."""
-    from robench import zoo
+    from robench.zoo import names
 
     card = find_card(model)
     results.print(Text(f"{card.name}{f', for {card.dataset}' if card.dataset else ''}", style="bold"))
     results.print(_facts(card))
-    found = list(_results(card))
+    places = folders(board)
+    found = list(_results(card, places))
     for path, result, twin in found:
         _print_result(path, result, twin)
-    full = f"{card.dataset}/{card.name}" if card.name in zoo.names().get(card.dataset, []) else model
+    full = f"{card.dataset}/{card.name}" if card.name in names().get(card.dataset, []) else model
     if not found:
-        results.print(f"\nNo results are in {' or '.join(map(str, FOLDERS))}.", soft_wrap=True)
-    results.print(f"\nMeasure it{' again' if found else ''}: robench evaluate --model {full}", soft_wrap=True)
-    others = [name for name, models in zoo.names().items() if card.name in models and name != card.dataset]
+        results.print(f"\nNo results are in {' or '.join(map(str, places))}.", soft_wrap=True)
+    own = f" --zoo {shlex.quote(str(zoo))}" if zoo else ""
+    results.print(f"\nMeasure it{' again' if found else ''}: robench evaluate --model {full}{own}", soft_wrap=True)
+    others = [name for name, models in names().items() if card.name in models and name != card.dataset]
     if others and full != model.strip("/"):
-        results.print(f"Also for {', '.join(others)}: robench show {others[0]}/{card.name}", soft_wrap=True)
+        results.print(f"Also for {', '.join(others)}: robench show {others[0]}/{card.name}{own}", soft_wrap=True)
 
 
 def find_card(model: str) -> "ModelCard":
@@ -87,13 +91,13 @@ def _value(value: object) -> str:
     return ("no", "yes")[value] if isinstance(value, bool) else str(value)
 
 
-def _results(card: "ModelCard") -> "Iterator[tuple[Path, ResultCard, ResultCard | None]]":
+def _results(card: "ModelCard", places: "Sequence[Path]") -> "Iterator[tuple[Path, ResultCard, ResultCard | None]]":
     """Result cards of these weights, with the twin's; those that cannot be read are passed over."""
     from robench.core.errors import RobenchError
     from robench.core.files import file_name
     from robench.results import cards, twins
 
-    for path in sorted(path for folder in FOLDERS for path in folder.glob("*.json")):
+    for path in sorted(path for folder in places for path in folder.glob("*.json")):
         if path.name.startswith(f"{file_name(card.name)}."):
             try:
                 found = cards.read(path)

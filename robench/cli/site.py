@@ -7,15 +7,22 @@ import typer
 from rich.progress import Progress
 
 from robench.cli.app import command, messages, results, say
+from robench.cli.boards import BOARD, cards_of
 from robench.core.errors import RobenchError
 
 
 @command
 def site(
-    cards: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder of result cards.")] = Path("leaderboards/cards"),
-    studies: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder of the pages of reproduced studies.")] = Path(
-        "leaderboards/studies"
-    ),
+    board: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="The board whose cards and studies the site shows.")
+    ] = BOARD,
+    cards: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Folder of result cards; those of the board by default.")
+    ] = None,
+    studies: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Folder of the pages of reproduced studies; the board's by default."),
+    ] = None,
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for the site; files in it are replaced.")] = Path(
         "site"
     ),
@@ -26,6 +33,7 @@ def site(
     """
     from robench.site.build import write_site
 
+    cards, studies = cards or cards_of(board), studies or board / "studies"
     left_out: list[str] = []
     with Progress(console=messages, transient=True) as shown:
         task = shown.add_task("reading cards", total=None)
@@ -42,4 +50,4 @@ def site(
     if left_out:
         raise RobenchError(f"{len(left_out)} of the cards in {cards} are left out; see above.")
     if not any(cards.glob("*.json")):
-        say(f"there are no result cards in {cards} yet; make some with: robench evaluate --publish")
+        say(f"there are no result cards in {cards} yet; make some with: robench evaluate --publish {board}")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from robench.cli.app import command, results
-from robench.cli.compare import FOLDERS
+from robench.cli.boards import Board, find_result
 from robench.core.errors import RobenchError
 from robench.core.files import short
 from robench.core.registry import did_you_mean
@@ -41,6 +41,7 @@ def table(
             "'pgd (20) 1/255', a condition such as attack/pgd, or a pattern; give it once for each.",
         ),
     ] = None,
+    board: Board = None,
     intervals: Annotated[bool, typer.Option(help="With 95% intervals.")] = True,
     differences: Annotated[bool, typer.Option(help="With the difference to each model's twin.")] = True,
     out: Annotated[
@@ -57,7 +58,7 @@ def table(
     from robench.results.exports import FORMATS
     from robench.results.tables import paper_table
 
-    paths = [files.find(name, FOLDERS) for name in cards]
+    paths = [find_result(name, board) for name in cards]
     read = {path: files.read(path) for path in dict.fromkeys(paths)}
     chosen = _rows({path: card.model.name for path, card in read.items()}, rows)
     found = [read[path] for path in chosen]

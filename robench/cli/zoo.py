@@ -1,5 +1,6 @@
 """robench zoo add, robench zoo quantize, robench zoo verify."""
 
+import shlex
 from functools import partial
 from math import isfinite
 from pathlib import Path
@@ -9,7 +10,8 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from robench.cli.app import DataDir, Trust, app, command, messages, results
+from robench.cli.app import DataDir, Trust, Zoo, app, command, messages, results
+from robench.cli.boards import BOARD
 from robench.cli.help import Group
 from robench.cli.options import parse_option
 from robench.core.errors import RobenchError
@@ -19,7 +21,9 @@ group = typer.Typer(
 )
 app.add_typer(group)
 zoo_command = partial(command, group=group)
-ZOO = Path("zoo")
+Into = Annotated[
+    Path | None, typer.Option("--zoo", help="The folder of the zoo; $ROBENCH_ZOO's first, or ./zoo, by default.")
+]
 
 
 @zoo_command
@@ -38,7 +42,7 @@ def add(
     twin: Annotated[str, typer.Option(help="Its full-precision twin in the zoo.")] = "",
     paper: Annotated[str, typer.Option(help="The source of the method.")] = "",
     training: Annotated[str, typer.Option(help="How it was trained, in words.")] = "",
-    zoo: Annotated[Path, typer.Option(help="The folder of the zoo.")] = ZOO,
+    into: Into = None,
     data_dir: DataDir = None,
 ) -> None:
     """Make a folder of the zoo from a checkpoint: checked, packed, measured, with its card."""
@@ -47,7 +51,7 @@ def add(
     from robench.zoo.hub import fetch_checkpoint
     from robench.zoo.load import CODE
 
-    folder = adding.new_folder(zoo, dataset, name)
+    folder = adding.new_folder(_place(into), dataset, name)
     path, source = fetch_checkpoint(checkpoint)
     file, _, factory = architecture.rpartition(":")
     code = Path(file) if file.endswith(".py") else None
@@ -66,9 +70,7 @@ def add(
     )
     card = adding.add(card, path, folder, code=code, data_dir=data_dir, bits=bits)
     results.print(f"{name}: {adding.score(card)}; {card.bits} bit, {card.bits_per_weight} bits per weight in all")
-    results.print(
-        f"Commit {folder}, and publish it: robench evaluate --model {dataset}/{name} --publish", soft_wrap=True
-    )
+    _say_next(folder)
 
 
 @zoo_command
@@ -76,7 +78,7 @@ def quantize(
     model: Annotated[str, typer.Argument(help="A model of the zoo, such as cifar10/fp_resnet20.")],
     quantizer: Annotated[str, typer.Argument(help="Such as int8 or w8a8; robench list quantizers has them all.")],
     name: Annotated[str, typer.Option(help="The new model's name; the old one's with the quantizer by default.")] = "",
-    zoo: Annotated[Path, typer.Option(help="The folder of the zoo.")] = ZOO,
+    into: Into = None,
     data_dir: DataDir = None,
 ) -> None:
     """Make a folder of the zoo from a model of the zoo, quantized after training."""
@@ -84,28 +86,34 @@ def quantize(
     from robench.zoo import add as adding
 
     dataset, _, short = model.rpartition("/")
-    loaded = shipped.load(model, dataset or "cifar10", 10)
-    folder = adding.new_folder(zoo, loaded.card.dataset, name or f"{short}_{quantizer}")
+    place = _place(into)
+    with shipped.in_front(place if place.is_dir() else None):
+        loaded = shipped.load(model, dataset or "cifar10", 10)
+    folder = adding.new_folder(place, loaded.card.dataset, name or f"{short}_{quantizer}")
     card = adding.add_quantized(loaded, quantizer, folder, data_dir)
     results.print(f"{card.name}: {adding.score(card)}; {card.bits} bit, {card.bits_per_weight} bits per weight in all")
-    results.print(f"Commit {folder}, and publish it: robench evaluate --model {folder} --publish", soft_wrap=True)
+    _say_next(folder)
 
 
 @zoo_command
 def verify(
     models: Annotated[list[str] | None, typer.Argument(help="Such as digits/twn_resnet20; all by default.")] = None,
-    zoo: Annotated[Path | None, typer.Option(help="The folder of the zoo; the one in use by default.")] = None,
+    zoo: Zoo = None,
     data_dir: DataDir = None,
     trust: Trust = False,
 ) -> None:
-    """Check models of the zoo: checksum, architecture, bits, twin, and clean accuracy where the images are here."""
+    """Check models of the zoos: checksum, architecture, bits, twin, and clean accuracy where the images are here."""
     from robench import zoo as shipped
     from robench.zoo.verify import verify as verify_folder
 
-    root = zoo or shipped.root()
-    folders = [root / model for model in models] if models else sorted(p.parent for p in root.glob("*/*/card.toml"))
+    roots = shipped.roots()
+    if models:
+        folders = [shipped.find(model, "") or roots[0] / model for model in models]
+    else:
+        chosen = [zoo] if zoo else roots
+        folders = [path.parent for root in chosen for path in sorted(root.glob("*/*/card.toml"))]
     if not folders:
-        raise RobenchError(f"there is no model in {root}; name the folder with --zoo.")
+        raise RobenchError(f"there is no model in {roots[0]}; name the folder with --zoo.")
     table = Table(box=None, pad_edge=False)
     for title in ("model", "", "clean accuracy in its card"):
         table.add_column(title)
@@ -125,6 +133,26 @@ def verify(
         messages.print(f"the accuracy of {unchecked} of {len(folders)} models was not checked.")
     if failed:
         raise RobenchError(f"{failed} of {len(folders)} models failed.")
+
+
+def _place(into: Path | None) -> Path:
+    """The zoo that a new model goes into."""
+    from robench.zoo.places import of_variable
+
+    return into or next(iter(of_variable()), Path("zoo"))
+
+
+def _say_next(folder: Path) -> None:
+    """What to do with a new model; its zoo is named where a name alone would not find it."""
+    from robench import zoo
+
+    *_, dataset, name = folder.parts
+    known = folder.parents[1].resolve() in [root.resolve() for root in zoo.roots()]
+    found = "" if known else f" --zoo {shlex.quote(str(folder.parents[1]))}"
+    results.print(
+        f"Commit {folder}, and publish it: robench evaluate --model {dataset}/{name}{found} --publish {BOARD}",
+        soft_wrap=True,
+    )
 
 
 def _number(text: str) -> tuple[str, int | float]:

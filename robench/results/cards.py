@@ -289,12 +289,14 @@ def is_published(card: ResultCard, folder: Path) -> bool:
     return same and len(there.measurements) == len(card.measurements)
 
 
-def find(name: str, folders: Sequence[Path]) -> Path:
+def find(name: str, folders: Sequence[Path], *, newest: bool = True) -> Path:
     """The card that a path names, or the one whose file begins with the name of a model as it was typed.
 
     Args:
         name: of a file or a model.
-        folders: the first that has any is meant; of several in the first of all (what was measured here), the newest.
+        folders: the first that has any is meant.
+        newest: of several in the first folder of all (what was measured here) the newest is meant, else one must be
+            named.
 
     Raises:
         RobenchError: there is none, or more than one in another folder.
@@ -306,7 +308,7 @@ def find(name: str, folders: Sequence[Path]) -> Path:
     for folder in folders:
         paths = sorted(folder.glob("*.json"))
         found = [path for path in paths if any(path.name.startswith(start) for start in starts)]
-        if len(found) == 1 or (found and folder == folders[0]):
+        if len(found) == 1 or (found and newest and folder == folders[0]):
             return max(found, key=lambda path: path.stat().st_mtime_ns)
         if found:
             raise RobenchError(f"{name} may be {' or '.join(map(str, found))}; name one.")

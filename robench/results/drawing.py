@@ -13,20 +13,28 @@ MARKERS = "os^Dvp*X"
 DASHES = ("-", "--", "-.", ":")
 PANEL = (2.6, 2.2)
 FORMATS = ("svg", "png")
+DATES = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+"""Format -> its metadata without the time at which a file was written."""
 
 
-def save(figure: Any, out: Path, name: str) -> list[Path]:
-    """Write a matplotlib figure as ``out/<name>.svg`` and ``.png``; equal figures give equal files."""
+def save(figure: Any, out: Path, name: str, formats: Sequence[str] = FORMATS) -> list[Path]:
+    """Write a matplotlib figure as ``out/<name>.svg``, ``.png`` or ``.pdf``; equal figures give equal files."""
     import matplotlib as mpl
 
     out.mkdir(parents=True, exist_ok=True)
-    paths = [out / f"{name}.{form}" for form in FORMATS]
-    with mpl.rc_context({"svg.hashsalt": name}):
+    paths = [out / f"{name}.{form}" for form in dict.fromkeys(formats)]
+    # Fonts of type 42, since publishers refuse those of type 3, which are matplotlib's default.
+    with mpl.rc_context({"svg.hashsalt": name, "pdf.fonttype": 42}):
         for path in paths:
             with whole(path) as draft:
                 form = path.suffix.removeprefix(".")
-                figure.savefig(draft, format=form, dpi=200, metadata={"Date": None} if form == "svg" else {})
+                figure.savefig(draft, format=form, dpi=200 if form == "png" else "figure", metadata=DATES.get(form, {}))
     return paths
+
+
+def plain(text: str) -> str:
+    """Text that matplotlib shows as it is: dollars begin no formula, and an underscore hides no line from a legend."""
+    return (" " if text.startswith("_") else "") + text.replace("$", r"\$")
 
 
 def new_figure(rows: int, columns: int, panel: tuple[float, float] = PANEL, **shared: Any) -> tuple[Any, Any]:
@@ -52,17 +60,17 @@ def line(axis: Any, points: Sequence[tuple[float, Estimate]], index: int, name: 
     """Draw estimates, in percent, against x with their intervals as a band."""
     x = [place for place, _ in points]
     value, low, high = ([100 * getattr(estimate, part) for _, estimate in points] for part in ("value", "low", "high"))
-    shown = line_style(index) | {"label": name, "markersize": 3.5, "linewidth": 1.2} | style
+    shown = line_style(index) | {"label": plain(name), "markersize": 3.5, "linewidth": 1.2} | style
     axis.plot(x, value, **shown)
     axis.fill_between(x, low, high, color=shown["color"], alpha=0.15, linewidth=0)
 
 
-def finish(axis: Any, title: str, x: str, y: str = "") -> None:
-    """Title, axis labels and a quiet frame."""
-    axis.set_title(title, fontsize=9)
-    axis.set_xlabel(x, fontsize=8)
-    axis.set_ylabel(y, fontsize=8)
-    axis.tick_params(labelsize=7)
+def finish(axis: Any, title: str, x: str, y: str = "", smaller: float = 0) -> None:
+    """Title, axis labels and a quiet frame; letters are ``smaller`` by so many points."""
+    axis.set_title(title, fontsize=9 - smaller)
+    axis.set_xlabel(x, fontsize=8 - smaller)
+    axis.set_ylabel(y, fontsize=8 - smaller)
+    axis.tick_params(labelsize=7 - smaller)
     axis.grid(alpha=0.3, linewidth=0.5)
     for side in ("top", "right"):
         axis.spines[side].set_visible(False)

@@ -6,15 +6,40 @@ from pathlib import Path
 from typing import Any
 
 from robench.core.errors import RobenchError
-from robench.core.files import file_name
+from robench.core.files import file_name, short
 from robench.core.kinds import Axis, Kind, kind_of
 from robench.core.types import CLEAN, Condition, ResultCard
 from robench.results import memory
-from robench.results.drawing import finish, line, new_figure, save
+from robench.results.drawing import FORMATS, PANEL, finish, line, new_figure, plain, save
 from robench.results.stats import Estimate
 from robench.results.summary import accuracy, label, together
 
-COLUMNS = 4
+
+@dataclass(frozen=True)
+class Layout:
+    """How panels are arranged.
+
+    Attributes:
+        columns: most panels side by side.
+        width: of the whole figure in inches; 0 for as wide as its panels are.
+        smaller: points by which letters are smaller than on a screen.
+    """
+
+    columns: int
+    width: float = 0
+    smaller: float = 0
+
+    def panel(self, columns: int) -> tuple[float, float]:
+        """Width and height of each of so many panels side by side, in inches."""
+        if not self.width:
+            return PANEL
+        width = self.width / columns
+        return width, min(PANEL[1], 0.95 * width)
+
+
+SCREEN = Layout(4)
+PAPER = {"one": Layout(2, 3.4, 2), "two": Layout(4, 7.0, 2)}
+"""Columns of a page of two columns that a figure is wide -> its layout; letters have 5 to 7 points in print."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +64,10 @@ class Panel:
         return [self.kind.x(c) for c in self.conditions] if len(self.conditions) > 1 else list(memory.STEPS)
 
 
-def panels(cards: Sequence[ResultCard]) -> list[Panel]:
-    """Families with at least two levels, or a path, that every card's suite has."""
-    shared = [c for c in cards[0].suite.conditions if all(c in card.suite.conditions for card in cards)]
+def panels(cards: Sequence[ResultCard], pattern: str = "*") -> list[Panel]:
+    """Families with at least two levels, or a path, that every card's suite has, and that match such as "attack/*"."""
+    chosen = [c for c in cards[0].suite.conditions if c.matches(pattern)]
+    shared = [c for c in chosen if all(c in card.suite.conditions for card in cards)]
     families: dict[tuple[Kind, str], list[Condition]] = {}
     for condition in shared:
         if condition.level is not None:
@@ -66,39 +92,63 @@ def board_figure(card: ResultCard) -> str:
     return f"{card.suite.name}.{file_name(card.data.name)}.{file_name(card.data.fingerprint[:8])}"
 
 
-def draw(cards: Sequence[ResultCard], out: Path, name: str) -> list[Path]:
-    """Draw the cards into ``out/<name>.svg`` and ``.png``.
+def draw(
+    cards: Sequence[ResultCard],
+    out: Path,
+    name: str,
+    layout: Layout = SCREEN,
+    formats: Sequence[str] = FORMATS,
+    pattern: str = "*",
+) -> list[Path]:
+    """Draw the cards into ``out/<name>.svg`` and ``.png``, or files of other formats.
+
+    Args:
+        cards: a line in each panel for each.
+        out: folder for the files.
+        name: of the files, without their endings.
+        layout: of the panels.
+        formats: of the files: svg, png or pdf.
+        pattern: of the conditions, such as "attack/*".
 
     Raises:
-        RobenchError: cards of different images, or without two levels of one condition in common.
+        RobenchError: cards of different images, or without two levels of one such condition in common.
     """
     if len({card.data for card in cards}) > 1:
         raise RobenchError("these cards were not measured on the same images; plot them apart.")
-    shown = panels(cards)
+    shown = panels(cards, pattern)
     if not shown:
-        raise RobenchError("nothing to plot: these cards share no condition with two or more levels.")
-    columns = min(COLUMNS, len(shown))
+        of = "" if pattern == "*" else f" that matches {short(repr(pattern))}"
+        raise RobenchError(f"nothing to plot: these cards share no condition with two or more levels{of}.")
+    columns = min(layout.columns, len(shown))
     rows = -(-len(shown) // columns)
-    figure, grid = new_figure(rows, columns, sharey=True)
+    figure, grid = new_figure(rows, columns, layout.panel(columns), sharey=True)
     axes = grid.ravel()
     for place, (axis, panel) in enumerate(zip(axes, shown, strict=False)):
-        _panel(axis, panel, cards, "" if place % columns else "top-1 accuracy, %")
+        _panel(axis, panel, cards, "" if place % columns else "top-1 accuracy, %", layout.smaller)
     for axis in axes[len(shown) :]:
         axis.set_visible(False)
     data = cards[0].data
     lines, labels = axes[0].get_legend_handles_labels()
-    figure.legend(lines, labels, loc="outside upper center", ncols=min(len(cards), 4), frameon=False)
-    figure.text(0.995, 0.005, f"{data.n} images of {data.source}, 95% intervals", ha="right", va="bottom", fontsize=6)
-    return save(figure, out, name)
+    figure.legend(
+        lines, labels, loc="outside upper center", ncols=min(len(cards), columns), frameon=False, **_letters(layout)
+    )
+    told = plain(f"{data.n} images of {data.source}, 95% intervals")
+    figure.supxlabel(told, x=0.995, ha="right", fontsize=6 - layout.smaller / 2)
+    return save(figure, out, name, formats)
 
 
-def _panel(axis: Any, panel: Panel, cards: Sequence[ResultCard], y: str) -> None:
+def _letters(layout: Layout) -> dict[str, float]:
+    """Of the legend: matplotlib's own on a screen."""
+    return {"fontsize": 9 - layout.smaller} if layout.smaller else {}
+
+
+def _panel(axis: Any, panel: Panel, cards: Sequence[ResultCard], y: str, smaller: float) -> None:
     """One panel; a model to which the conditions do not apply has no line."""
     for index, card in enumerate(cards):
         line(axis, curve(card, panel), index, card.model.name)
     if panel.axis.log:
         _log_axis(axis, panel)
-    finish(axis, panel.title, panel.axis.name, y)
+    finish(axis, plain(panel.title), panel.axis.name, y, smaller)
     axis.set_ylim(0, 100)
 
 

@@ -33,7 +33,7 @@ def _by_suite(folder: Path, tell: Tell) -> dict[str, list[ResultCard]]:
 def _boards(folder: Path, tell: Tell) -> dict[str, list[ResultCard]]:
     """Name of a board -> its cards, for every suite that has cards in ``folder``; arguments as for ``render``."""
     if not any(folder.glob("*.json")):
-        raise RobenchError(f"there are no result cards in {folder}; make some with: robench evaluate --publish.")
+        raise RobenchError(f"there are no result cards in {folder}; make some with: robench evaluate --publish BOARD.")
     return of_one_version(folder, tell)
 
 

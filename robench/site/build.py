@@ -33,7 +33,9 @@ def write_site(folder: Path, out: Path, studies: Path, tell: Callable[[str], Non
         RobenchError: there is no such folder.
     """
     if not folder.is_dir():
-        raise RobenchError(f"there is no folder {folder} of result cards; name one with --cards.")
+        raise RobenchError(
+            f"there is no folder {folder} of result cards; name a board with --board, or the folder with --cards."
+        )
     shown = _computed(boards_of(of_one_version(folder, tell)), done)
     found = read_studies(studies)
     pages = Pages(shown, found, version("robench"))

@@ -22,6 +22,7 @@ from robench.quantizers import files
 from robench.zoo import hub
 from robench.zoo.checkpoints import check_fit, load_checkpoint, load_state
 from robench.zoo.external import NO_OPTIONS, Options, create_timm, functions_in, load_factory, load_timm
+from robench.zoo.places import find, folders, names
 
 CODE = "model.py"
 FETCHING = ("checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir")
@@ -42,20 +43,6 @@ class Score:
     def __post_init__(self) -> None:
         if not self.correct <= self.total or not self.total:
             raise ValueError(f"{self.correct} of {self.total} images cannot be right")
-
-
-def root() -> Path:
-    """The folder of the zoo: inside the installed package, or beside it in a checkout."""
-    installed = Path(__file__).parents[1] / "_zoo"
-    return installed if installed.is_dir() else Path(__file__).parents[2] / "zoo"
-
-
-def names() -> dict[str, list[str]]:
-    """Data set -> the models that the zoo has for it."""
-    found: dict[str, list[str]] = {}
-    for path in sorted(root().glob("*/*/card.toml")):
-        found.setdefault(path.parts[-3], []).append(path.parts[-2])
-    return found
 
 
 def read_card(folder: Path) -> ModelCard:
@@ -102,8 +89,8 @@ def twin_name(card: ModelCard, quantizer: str = "") -> str:
         return card.twin
     if card.bits == 32 or not card.twin:
         return ""
-    for name in names().get(card.dataset, []):
-        other = read_card(root() / card.dataset / name)
+    for name, folder in folders().get(card.dataset, {}).items():
+        other = read_card(folder)
         same = (other.quantizer, other.twin, other.architecture) == (quantizer, card.twin, card.architecture)
         if same and not other.training.get("bit_errors"):
             return "" if name == card.name else name
@@ -176,12 +163,6 @@ def _network(card: ModelCard) -> nn.Module:
     architecture = ARCHITECTURES[card.architecture]
     with foreign_code(f"the architecture {card.architecture} with the options {dict(card.options)}"):
         return architecture(num_classes=card.num_classes, **card.options)
-
-
-def find(name: str, dataset: str) -> Path | None:
-    """The zoo's folder of a model for a data set; ``dataset/model`` names another one. None if the zoo has none."""
-    folders = (root() / dataset / name, root() / name)
-    return next((folder for folder in folders if exists(folder / "card.toml")), None)
 
 
 def benchmarks(spec: str) -> list[str]:

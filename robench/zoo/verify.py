@@ -12,6 +12,7 @@ from robench.engine.loaded import LoadedModel
 from robench.engine.verdict import count_correct
 from robench.zoo.add import score
 from robench.zoo.load import load_folder, read_card
+from robench.zoo.places import find
 
 
 @dataclass
@@ -52,14 +53,19 @@ def verify(folder: Path, data_dir: Path | None = None, *, trust: bool = False) -
         found.wrong.append(f"it has {size.weights} weights of {size.bits_per_weight} bits, and its card says otherwise")
     if card.bits != max((w.bits for w in loaded.stored.values() if w.is_coded), default=32):
         found.wrong.append(f"its weights are not of {card.bits} bits")
-    twin = folder.parent / card.twin
-    if card.twin and (not (twin / "card.toml").is_file() or not _alike(card, read_card(twin))):
+    if card.twin and not _has_twin(card, folder.parent):
         found.wrong.append(f"its twin {card.twin} is not in the zoo, or of another architecture")
     _check_accuracy(loaded, data_dir, found)
     return found
 
 
-def _alike(card: ModelCard, twin: ModelCard) -> bool:
+def _has_twin(card: ModelCard, beside: Path) -> bool:
+    """Whether the twin that a card names is in the same zoo, or in one of those in use, and like the model."""
+    folder = beside / card.twin
+    found = folder if (folder / "card.toml").is_file() else find(card.twin, card.dataset)
+    if found is None:
+        return False
+    twin = read_card(found)
     return (card.architecture, card.options) == (twin.architecture, twin.options)
 
 

@@ -65,20 +65,20 @@ def test_json_prints_the_card_and_nothing_else(here: Path) -> None:
 
 
 def test_publish_adds_cards_and_renders_the_leaderboard(here: Path) -> None:
-    (here / "leaderboards").mkdir()
-    part = robench("evaluate", "--model", "twn_resnet20", *QUICK, "--publish")
+    part = robench("evaluate", "--model", "twn_resnet20", *QUICK, "--publish", "leaderboards")
     assert part.exit_code == 2
-    assert "--publish adds whole suites to ./leaderboards; leave out what changes it (n_images=24)" in part.stderr
+    assert "--publish adds whole suites to a board; leave out what changes it (n_images=24)" in part.stderr
     whole = (FOLDER / "quick.toml").read_text().replace("n_images = 200", "n_images = 24")
     (here / "small.toml").write_text(whole.partition('[[conditions]]\nkind = "attack"')[0])
-    result = robench("evaluate", "--model", "twn_resnet20", "--suite", "small.toml", "--dataset", "digits", "--publish")
+    words = ("--suite", "small.toml", "--dataset", "digits", "--publish", "leaderboards")
+    result = robench("evaluate", "--model", "twn_resnet20", *words)
     assert result.exit_code == 0, result.output
     assert (here / "leaderboards" / "cards" / "twn_resnet20.digits.quick.json").is_file()
     text = (here / "leaderboards" / "quick.md").read_text()
     assert "| twn_resnet20 | resnet20 | twn | 2 |" in text
     twin = here / "leaderboards" / "cards" / "fp_resnet20.digits.quick.json"
     twin.write_text(twin.read_text().replace('"created"', '"published"'))
-    again = robench("evaluate", "--model", "bwn_resnet20", "--suite", "small.toml", "--dataset", "digits", "--publish")
+    again = robench("evaluate", "--model", "bwn_resnet20", *words)
     assert again.exit_code == 0, again.output
     assert '"published"' in twin.read_text()  # kept as it was
     assert robench("leaderboard", "--check").exit_code == 0
@@ -110,7 +110,9 @@ def test_a_model_of_the_users_with_a_twin(here: Path) -> None:
             "no CIFAR-10 test set",
         ),
         (["evaluate", "--model", "twn_resnet20", *QUICK, "--store", "file/s"], "name another file with --store"),
-        (["evaluate", "--model", "twn_resnet20", *QUICK, "--publish"], "--publish writes to ./leaderboards"),
+        (["evaluate", "--model", "twn_resnet20", *QUICK, "--publish", "a/b"], "there is no folder a for a new board"),
+        (["evaluate", "--model", "twn_resnet20", *QUICK, "--publish", "file"], "file is no folder"),
+        (["compare", "a", "b", "--board", "."], ". is no board"),
         (["evaluate", "--model", "twn_resnet2"], "did you mean twn_resnet20"),
         (["leaderboard"], "there are no result cards"),
         (["train", "digits/nothing"], "no recipe is named"),

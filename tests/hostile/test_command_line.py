@@ -78,8 +78,15 @@ SENTENCES = [
     (("cite", "--suite", LONG), "no suite is named"),
     (("train", LONG), "no recipe is named"),
     (("train", "digits/twn_resnet20", "--seed", str(2**64)), "the seed of a recipe must be from 0"),
-    (("leaderboard", "--cards", LONG), ""),
-    (("zoo", "verify", "--zoo", "nowhere"), "there is no model in nowhere"),
+    (("leaderboard", "--board", LONG), ""),
+    (("site", "--board", LONG), ""),
+    (("plot", "x", "--board", LONG), "is no board"),
+    (("evaluate", "--model", "twn_resnet20", *QUICK, "--publish", LONG), "--publish"),
+    (("evaluate", "--model", "twn_resnet20", *QUICK, "--publish", "--json"), "takes the folder of a board"),
+    (("evaluate", "--model", "twn_resnet20", *QUICK, "--zoo", LONG), "there is no zoo"),
+    (("list", "models", "--zoo", "[/x]"), "there is no zoo [/x]"),
+    (("list", "suites", "--zoo", "."), "--zoo goes with: robench list models"),
+    (("zoo", "verify", "--zoo", "nowhere"), "there is no zoo nowhere"),
     *(
         (("zoo", "add", name, "--checkpoint", "c.pt", "--architecture", "resnet20"), "the name of a model cannot be")
         for name in ("../../../x", "/tmp/x", "", ".")
@@ -184,14 +191,14 @@ def test_a_card_from_the_hub_names_nothing_on_this_machine(
 
 
 def test_one_bad_card_stops_no_board(here: Path) -> None:
-    (here / "cards").mkdir()
+    (here / "board" / "cards").mkdir(parents=True)
     for path in BOARD.glob(f"{RESULT}.*"):
-        shutil.copy(path, here / "cards")
-    (here / "cards" / "bad.json").write_text("{}")
-    result = robench("leaderboard", "--cards", "cards", "--out", "out")
+        shutil.copy(path, here / "board" / "cards")
+    (here / "board" / "cards" / "bad.json").write_text("{}")
+    result = robench("leaderboard", "--board", "board")
     assert result.exit_code == 2
-    assert "left out: the card cards/bad.json" in result.stderr
-    assert "twn_resnet20" in (here / "out" / "robench-v1.md").read_text(encoding="utf-8")
+    assert "left out: the card board/cards/bad.json" in result.stderr
+    assert "twn_resnet20" in (here / "board" / "robench-v1.md").read_text(encoding="utf-8")
 
 
 def test_a_board_shows_text_and_runs_none() -> None:
@@ -207,7 +214,8 @@ def test_a_suite_that_takes_a_boards_name_is_refused_before_it_is_measured(here:
         'name = "robench-v1"\nversion = 2\nn_images = 16\nseed = 0\n[[conditions]]\nkind = "clean"\nnames = ["clean"]\n'
     )
     told(
-        "evaluate", "--model", "digits/twn_resnet20", "--twin", "none", "--suite", "s.toml", "--publish",
+        "evaluate", "--model", "digits/twn_resnet20", "--twin", "none",
+        "--suite", "s.toml", "--publish", "leaderboards",
         sentence="are of another suite named robench-v1",
     )  # fmt: skip
     assert not (here / "runs").exists() or not list((here / "runs").glob("*.json"))
@@ -246,7 +254,8 @@ def started(*words: str, **environment: str) -> "subprocess.Popen[str]":
 
 def test_any_locale(here: Path) -> None:
     ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    out, messages = started("leaderboard", "--cards", str(BOARD), "--out", "out", **ascii_only).communicate()
+    shutil.copytree(BOARD, here / "out" / "cards")
+    out, messages = started("leaderboard", "--board", "out", **ascii_only).communicate()
     assert messages == ""
     assert "wrote" in out
     shipped = BOARD.parent / "robench-v1.md"

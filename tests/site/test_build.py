@@ -120,7 +120,7 @@ def test_no_cards_give_a_site_that_says_so(build, tmp_path: Path) -> None:
 
 
 def test_no_folder_is_one_sentence(build, tmp_path: Path) -> None:
-    with pytest.raises(RobenchError, match="name one with --cards"):
+    with pytest.raises(RobenchError, match="name a board with --board"):
         build(tmp_path / "nowhere", tmp_path / "site")
 
 

@@ -34,7 +34,7 @@ BOARD = Path(__file__).parents[2] / "leaderboards" / "cards"
 EVALUATE = ("evaluate", "--model", "digits/twn_resnet20", "--suite", "quick", "--dataset", "digits", "--n-images", "8")
 COMMANDS = {
     "evaluate": (*EVALUATE, "--out", "out", "--store", "s.sqlite"),
-    "leaderboard": ("leaderboard", "--cards", "cards", "--out", "board"),
+    "leaderboard": ("leaderboard", "--board", "board"),
     "zoo add": (
         *("zoo", "add", "mine", "--checkpoint", "c.pt", "--architecture", "resnet20", "--dataset", "digits"),
         *("--mean", "0.5", "--std", "0.5", "--zoo", "zoo"),
@@ -43,7 +43,7 @@ COMMANDS = {
 }
 WRITTEN = {
     "evaluate": ("out", "s.sqlite", "s.sqlite-wal", "s.sqlite-shm"),
-    "leaderboard": ("board",),
+    "leaderboard": ("board/robench-v1.md",),
     "zoo add": ("zoo",),
     "train": ("run",),
 }
@@ -132,9 +132,9 @@ def main(kills: int = 1000, seed: int = 0) -> None:
         expected: dict[str, Any] = {}
         for place in (calm, folder):
             torch.save(zoo.load("fp_resnet20", "digits", 10).module.state_dict(), place / "c.pt")
-            (place / "cards").mkdir()
+            (place / "board" / "cards").mkdir(parents=True)
             for path in BOARD.glob("[ft]*_resnet20.digits.robench-v1.*"):
-                shutil.copy(path, place / "cards")
+                shutil.copy(path, place / "board" / "cards")
         for name in COMMANDS:
             began = time.perf_counter()
             assert ended(started(name, calm), 600) == 0, name
