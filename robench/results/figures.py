@@ -117,8 +117,8 @@ def draw(
         raise RobenchError("these cards were not measured on the same images; plot them apart.")
     shown = panels(cards, pattern)
     if not shown:
-        of = "" if pattern == "*" else f" that matches {short(repr(pattern))}"
-        raise RobenchError(f"nothing to plot: these cards share no condition with two or more levels{of}.")
+        which = "" if pattern == "*" else f" that matches {short(repr(pattern))}"
+        raise RobenchError(f"nothing to plot: these cards share no condition{which} with two or more levels.")
     columns = min(layout.columns, len(shown))
     rows = -(-len(shown) // columns)
     figure, grid = new_figure(rows, columns, layout.panel(columns), sharey=True)

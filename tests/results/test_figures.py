@@ -1,5 +1,7 @@
+import re
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from robench.core.errors import RobenchError
 from robench.core.types import Condition, DataCard, Measurement, ModelCard, ResultCard, Suite
 from robench.results.drawing import save
-from robench.results.figures import curve, draw, panels
+from robench.results.figures import PAPER, curve, draw, panels
 
 CONDITIONS = (
     Condition("clean", "clean"),
@@ -61,6 +63,32 @@ def test_equal_cards_give_equal_files_at_any_time(tmp_path: Path, monkeypatch: p
 def test_a_figure_shows_its_numbers(tmp_path: Path) -> None:
     few, many = (draw([make_card("fp", right)], tmp_path / str(right), "figure")[0] for right in (50, 90))
     assert few.read_text() != many.read_text()
+
+
+@pytest.mark.parametrize(("width", "inches"), [("one", 3.4), ("two", 7.0)])
+def test_a_figure_for_a_paper_is_as_wide_as_its_columns(width: str, inches: float, tmp_path: Path) -> None:
+    files = [draw(CARDS, tmp_path / name, "figure", PAPER[width], ("pdf", "pdf")) for name in "ab"]
+    assert [[path.name for path in found] for found in files] == [["figure.pdf"]] * 2
+    first, second = (found[0].read_bytes() for found in files)
+    assert first == second
+    box = re.search(rb"/MediaBox \[ 0 0 ([\d.]+)", first)
+    assert box is not None
+    assert float(box[1]) == pytest.approx(72 * inches, abs=0.01)
+    assert b"/Type3" not in first
+
+
+def test_conditions_are_chosen_and_curves_still_begin_at_the_clean_accuracy() -> None:
+    assert [panel.title for panel in panels(CARDS, "corruption/*")] == ["gaussian"]
+    assert curve(CARDS[0], panels(CARDS, "corruption/*")[0])[0][0] == 0
+    assert panels(CARDS, "attack/fgsm") == []
+
+
+def test_a_legend_shows_every_name_as_it_is(tmp_path: Path) -> None:
+    names = ("_net", "a$b$", "$\\frac$", "<b>&")
+    (path,) = draw([make_card(name, 90) for name in names], tmp_path, "figure", formats=("svg",))
+    ET.fromstring(path.read_text())
+    told = re.findall("<!-- (.*?) -->", path.read_text())
+    assert {" _net", "a$b$", "$\\frac$"} <= {name.replace("\\$", "$") for name in told}
 
 
 def test_other_images_and_single_levels_are_one_sentence(tmp_path: Path) -> None:
