@@ -81,7 +81,7 @@ def with_seen_weights(loaded: LoadedModel, x: torch.Tensor, bits: int = 0) -> Lo
             after = module(x)
     except RobenchError:
         raise
-    except (Exception, SystemExit):  # the user's code; what is wrong with it is said when the model is tried
+    except (Exception, SystemExit):  # noqa: BLE001 (the user's code; what is wrong with it is said when the model is tried)
         return loaded
     if not _near(after, before):
         module = prepared(copy.deepcopy(loaded.module), x.device)
