@@ -47,7 +47,7 @@ def _data(thing: Any, seen: dict[int, object]) -> Iterator[str]:
     elif hasattr(thing, "__wrapped__"):
         yield from _parts(thing.__wrapped__, seen)
     elif _is_array(thing):
-        array = np.asarray(thing)
+        array = thing if isinstance(thing, np.ndarray) else _of_tensor(thing)
         yield f"array {array.dtype} {array.shape} {array.tobytes().hex()}"
 
 
@@ -117,6 +117,16 @@ def _is_array(value: object) -> bool:
     return isinstance(value, np.ndarray) or (
         type(value).__module__.partition(".")[0] == "torch" and hasattr(value, "numpy")
     )
+
+
+def _of_tensor(tensor: Any) -> np.ndarray[Any, Any]:
+    """The numbers of a tensor of torch's, which may be in training, elsewhere, or of a type that NumPy lacks."""
+    tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
+    tensor = tensor.dequantize() if tensor.is_quantized else tensor.to_dense()
+    try:
+        return np.asarray(tensor)
+    except TypeError:  # bfloat16 and the 8-bit floats
+        return np.asarray(tensor.float())
 
 
 def _is_local(thing: object) -> bool:

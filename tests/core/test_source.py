@@ -2,10 +2,12 @@
 
 import importlib.util
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
 
 from robench.attacks import ATTACKS
 from robench.core.source import code_digest
@@ -106,3 +108,25 @@ def test_every_registered_function_has_a_digest() -> None:
     functions += [DISTORTIONS[name].function for name in DISTORTIONS]
     digests = [code_digest(function) for function in functions]
     assert digests == [code_digest(function) for function in functions]
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        lambda x: x.requires_grad_(),
+        lambda x: (2 * x.requires_grad_()).sum(),
+        lambda x: x.bfloat16(),
+        lambda x: x.to_sparse(),
+        lambda x: torch.quantize_per_tensor(x, 0.1, 0, torch.qint8),
+    ],
+)
+def test_tensors_of_any_kind_beside_a_function_count(of: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    """As a notebook has them, where a plug-in stands beside a training loop."""
+
+    def digest(value: float) -> str:
+        space = {"__name__": "notebook"}
+        exec("def noise(x):\n    return x\n", space)
+        space["kept"] = of(torch.tensor([1.0, value]))
+        return code_digest(space["noise"])
+
+    assert digest(2.0) == digest(2.0) != digest(3.0)
