@@ -31,6 +31,7 @@ class Clean(Kind):
         x, _ = first_images(task)
         flags = sanity.of_predictions(task.model.original, x[: sanity.COMPARED])
         flags += sanity.of_clean_accuracy(int(top1.sum()), len(top1), len(task.data.classes))
+        flags += sanity.of_outputs(task.model.original, x[: sanity.COMPARED], len(task.data.classes))
         numbers = sanity.disagreement(task)
         flags += sanity.of_disagreement(numbers, len(top1))
         return Measurement(task.condition, task.draw, top1, top5, flags, numbers=numbers)

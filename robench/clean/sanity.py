@@ -19,6 +19,15 @@ def of_clean_accuracy(correct: int, total: int, classes: int) -> tuple[str, ...]
     return ("clean accuracy is near chance: is normalisation inside the model, and are the labels in this order?",)
 
 
+def of_outputs(model: Blocked, x: torch.Tensor, classes: int) -> tuple[str, ...]:
+    """Warn where a model guesses classes that the data do not have, on half of the images ``x`` or more."""
+    with torch.inference_mode():
+        logits = model(x)
+    if 2 * int((logits.argmax(1) >= classes).sum()) < len(x):
+        return ()
+    return (f"the model has {logits.shape[1]:,} outputs and the data {classes} classes: most guesses are none of them",)
+
+
 def of_predictions(model: Blocked, x: torch.Tensor) -> tuple[str, ...]:
     """Warn where logits are random, or depend on the other images of the batch. ``x``: a few images in [0, 1]."""
     bare = model.model

@@ -83,7 +83,8 @@ def print_whole(console: Console, table: Table) -> None:
 
 def _subject(card: ResultCard) -> str:
     model, data = card.model, card.data
-    return f"{model.name} ({model.bits} bit) on {data.n:,} images of {data.name} ({data.source}), {card.suite.name}"
+    bits = f" ({model.bits} bit)" if model.weights else ""  # unknown where no weight is seen
+    return f"{model.name}{bits} on {data.n:,} images of {data.name} ({data.source}), {card.suite.name}"
 
 
 def _legend(twin: ResultCard | None) -> str:

@@ -2,7 +2,7 @@
 
 import atexit
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from typing import TypeVar
@@ -99,8 +99,21 @@ class Blocked(nn.Module):
         missing = next(size for size in self.sizes if size >= count) - count
         if missing:
             x = torch.cat([x, x.new_zeros(missing, *x.shape[1:])])
-        logits: torch.Tensor = self.model(x.contiguous(memory_format=torch.channels_last))
+        logits = self.model(x.contiguous(memory_format=torch.channels_last))
+        if not isinstance(logits, torch.Tensor):
+            raise TypeError(f"it returns {_described(logits)}; let it return its logits alone, a tensor [N, classes]")
         return logits[:count]
+
+
+def _described(output: object) -> str:
+    """What a model returned that is no tensor, such as ``a dict of logits and loss``."""
+    kind = type(output).__name__
+    article = "an" if kind[0] in "AEIOUaeiou" else "a"
+    if isinstance(output, Mapping):
+        return f"{article} {kind} of {' and '.join(map(str, list(output)[:3]))}"
+    if kind.endswith("QuantTensor"):
+        return f"{article} {kind}, whose logits are its .value"
+    return f"{article} {kind}"
 
 
 def settled(model: Blocked, x: torch.Tensor) -> Blocked:

@@ -84,6 +84,12 @@ def prepared(module: nn.Module, device: torch.device) -> nn.Module:
     return module
 
 
+def other_precision(module: nn.Module) -> str:
+    """The types of a module's floating-point parameters that ``prepared`` makes float32 of; "" where all are that."""
+    kinds = {parameter.dtype for parameter in module.parameters() if parameter.is_floating_point()}
+    return " and ".join(sorted(str(kind).removeprefix("torch.") for kind in kinds - {torch.float32}))
+
+
 def gradient_obstacle(model: nn.Module, x: torch.Tensor) -> str:
     """Why a model passes no gradient to its input; "" where it does.
 

@@ -79,11 +79,12 @@ def with_seen_weights(loaded: LoadedModel, x: torch.Tensor, bits: int = 0) -> Lo
             before = module(x)
             _settle(module, x)
             after = module(x)
+        same = _near(after, before)
     except RobenchError:
         raise
     except (Exception, SystemExit):  # noqa: BLE001 (the user's code; what is wrong with it is said when the model is tried)
         return loaded
-    if not _near(after, before):
+    if not same:
         module = prepared(copy.deepcopy(loaded.module), x.device)
     codes = {} if bits in FLOATS else dict(_codes(module, bits))
     own = module.state_dict(keep_vars=True)

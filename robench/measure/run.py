@@ -16,6 +16,7 @@ from robench.data.choose import choose
 from robench.data.lazy import LazyImages
 from robench.data.load import load_calibration
 from robench.data.resizing import IMAGENET, InputSize
+from robench.engine.foreign import other_precision
 from robench.engine.input_size import input_size
 from robench.engine.loaded import LoadedModel
 from robench.engine.model import ModelUnderTest
@@ -118,6 +119,9 @@ def open_run(request: Request, notify: Callable[[str], None] = lambda notice: No
     suite = suite.with_images(n_images, len(data))
     data = data.first(n_images)
     loaded = [load_model(source, data, request) for source in sources(request)]
+    for model in loaded:
+        if precision := other_precision(model.module):
+            notify(f"{model.card.name}: its parameters are {precision}; they are measured in float32.")
     data = _ready(data.sized(_input_size(loaded, request.image_size)), notify)
     loaded = [with_own_codes(model, data, request) for model in loaded]
     calibration = _calibration(request, suite, data)

@@ -22,6 +22,8 @@ PREFIXES = ("model.", "module.", "_orig_mod.", "backbone.", "net.", "network.")
 COUNTERS = ("num_batches_tracked", "total_ops", "total_params", "n_averaged")
 """What counts and computes nothing: the last part of its name."""
 SHOWN = 3
+TORCH_PROTOCOL = b"\x02"
+"""Of the pickles that torch.save writes."""
 
 
 def read_checkpoint(path: Path) -> State:
@@ -32,6 +34,7 @@ def read_checkpoint(path: Path) -> State:
     """
     check_data_file(path, "checkpoint")
     _check_archive(path)
+    _check_pickle(path)
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
@@ -67,6 +70,21 @@ def _check_archive(path: Path) -> None:
     if kind:
         raise RobenchError(
             f"the checkpoint {path} is a whole program of {kind}, and no state dict; save model.state_dict()."
+        )
+
+
+def _check_pickle(path: Path) -> None:
+    """Raise RobenchError where a file is a pickle that torch has not written, or neither an archive nor a pickle."""
+    if path.suffix == ".safetensors" or zipfile.is_zipfile(path):
+        return
+    with path.open("rb") as file:
+        start = file.read(2)
+    if start[:1] != pickle.PROTO:
+        raise RobenchError(f"the checkpoint {path} is damaged, or no file of torch's; save model.state_dict().")
+    if start[1:] != TORCH_PROTOCOL:
+        raise RobenchError(
+            f"the checkpoint {path} is a pickle that torch has not written, and may run code; save model.state_dict() "
+            "with torch.save, or as safetensors."
         )
 
 

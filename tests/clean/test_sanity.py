@@ -27,6 +27,18 @@ def test_an_honest_model_has_no_flags(twn_digits: ModelUnderTest) -> None:
     assert sanity.of_predictions(net(), X) == ()
 
 
+def test_guesses_beyond_the_classes_of_the_data_are_flagged() -> None:
+    biased = net()
+    torch.nn.init.zeros_(biased.model[-1].weight)
+    torch.nn.init.zeros_(biased.model[-1].bias)
+    with torch.no_grad():
+        biased.model[-1].bias[7] = 1
+    assert sanity.of_outputs(biased, X, 10) == sanity.of_outputs(biased, X, 8) == ()
+    assert sanity.of_outputs(biased, X, 2) == (
+        "the model has 10 outputs and the data 2 classes: most guesses are none of them",
+    )
+
+
 def test_randomness_is_flagged() -> None:
     assert sanity.of_predictions(net(Noise()), X)[0].startswith("random")
 

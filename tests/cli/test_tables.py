@@ -36,6 +36,13 @@ def short(card: ResultCard, twin: ResultCard | None) -> str:
     return screen.file.getvalue()
 
 
+def test_bits_are_in_the_title_where_weights_are_seen() -> None:
+    card = read(PAIRS[0][0])
+    assert card is not None
+    assert "twn_resnet20 (2 bit) on" in short(card, None)
+    assert "twn_resnet20 on" in short(replace(card, model=replace(card.model, weights=0)), None)
+
+
 @pytest.mark.parametrize("names", PAIRS)
 def test_the_short_form_fits_80_columns_and_breaks_no_cell(names: tuple[str, str]) -> None:
     card, twin = map(read, names)

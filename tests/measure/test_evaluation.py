@@ -1,5 +1,6 @@
 """The whole way from a name to a card."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -123,6 +124,17 @@ class Wrong(torch.nn.Module):
         return torch.full((len(x), *self.shape), self.value)
 
 
+class Returns(torch.nn.Module):
+    """A network whose forward pass returns something of its logits."""
+
+    def __init__(self, what: Callable[[torch.Tensor], object]) -> None:
+        super().__init__()
+        self.fc, self.what = torch.nn.Linear(3 * 32 * 32, 10), what
+
+    def forward(self, x: torch.Tensor) -> object:
+        return self.what(self.fc(x.flatten(1)))
+
+
 @pytest.mark.parametrize(
     ("model", "sentence"),
     [
@@ -130,11 +142,26 @@ class Wrong(torch.nn.Module):
         (Wrong((10, 1)), "logits must be"),
         (Wrong((10,), float("nan")), "logits that are not finite"),
         (torch.nn.Linear(7, 10), "fails on images"),
+        (Returns(lambda logits: {"logits": logits, "loss": 0}), "it returns a dict of logits and loss; let it return"),
+        (Returns(lambda logits: (logits, logits)), "it returns a tuple; let it return its logits alone"),
     ],
 )
 def test_a_model_that_does_not_fit_is_one_sentence(model: torch.nn.Module, sentence: str, digits: Dataset) -> None:
     with pytest.raises(RobenchError, match=sentence):
         prepare(from_module(model, "mine"), digits, torch.device("cpu"))
+    with pytest.raises(RobenchError, match=sentence):
+        robench.evaluate(model, "digits", "quick", conditions="clean", n_images=64)
+
+
+def test_a_model_in_half_precision_is_measured_in_float32_and_that_is_said() -> None:
+    notices: list[str] = []
+    model = Returns(lambda logits: logits).half()
+    request = Request((model,), "digits", "quick", conditions="clean", n_images=8, names=("mine",))
+    with open_run(request, notices.append) as run:
+        (tested,) = run.models
+        assert {parameter.dtype for parameter in tested.original.parameters()} == {torch.float32}
+    assert notices == ["mine: its parameters are float16; they are measured in float32."]
+    assert model.fc.weight.dtype == torch.float16
 
 
 @pytest.mark.parametrize(

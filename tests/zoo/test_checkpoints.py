@@ -2,6 +2,8 @@
 
 import argparse
 import copy
+import pickle
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,6 +29,20 @@ def trained() -> dict[str, torch.Tensor]:
 
 def prefixed(*prefixes: str) -> dict[str, torch.Tensor]:
     return {f"{''.join(prefixes)}{name}": tensor for name, tensor in trained().items()}
+
+
+def test_what_torch_has_not_written_is_told_apart(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pkl"
+    path.write_bytes(pickle.dumps({"0.weight": [1.0]}))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(RobenchError, match=r"is a pickle that torch has not written, and may run code; save"):
+            read_checkpoint(path)
+        path.write_bytes(b"<html>not found</html>")
+        with pytest.raises(RobenchError, match=r"is damaged, or no file of torch's; save model\.state_dict"):
+            read_checkpoint(path)
+        torch.save(trained(), path, _use_new_zipfile_serialization=False)
+        assert read_checkpoint(path).keys() == trained().keys()
 
 
 FILES: list[tuple[Callable[[], object], str]] = [
