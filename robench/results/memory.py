@@ -39,8 +39,8 @@ def tables(suite: Suite, cards: Sequence[ResultCard]) -> Iterator[Table]:
 
 
 def has_curves(suite: Suite) -> bool:
-    """Whether cards of a suite give curves over rates of errors."""
-    return bool(_sweeps(suite))
+    """Whether cards of a suite give curves over rates of errors, of two rates or more."""
+    return any(len(sweep) > 1 for sweep in _sweeps(suite).values())
 
 
 def _sweeps(suite: Suite) -> dict[str, list[Condition]]:

@@ -28,7 +28,13 @@ names = ["clean"]
 kind = "corruption"
 names = ["gaussian"]
 levels = [1, 3, 5]
+[[conditions]]
+kind = "fault"
+names = ["bit_error"]
+levels = [0.01]
+draws = 2
 """
+"""One rate of bit errors is no curve, and the board has no figure."""
 
 
 def robench(*words: str) -> Result:
@@ -93,6 +99,8 @@ def test_the_board_is_rendered_and_checked(here: Path) -> None:
     text = (here / "board" / "ours.md").read_text()
     assert "| ours_int4 |" in text
     assert "<img" not in text
+    assert "Accuracy under memory faults" not in text
+    assert "(figures/" not in text
     assert "&lt;img src=x onerror=alert(1)>" in text
     assert "the leaderboards are what the cards give" in done("leaderboard", "--board", "board", "--check")
     shutil.copytree(here / "board", here / "a b")
