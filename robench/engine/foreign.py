@@ -1,6 +1,7 @@
 """Modules that do not behave as torch's own do: what cannot be copied, moved or switched is used as it is."""
 
 import copy
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ from torch import nn
 
 from robench.engine.tracing import Opaque
 
+AO = "torch.ao.quantization"
 Change = Callable[[nn.Module], Any]
 
 
@@ -54,19 +56,34 @@ class Borrowed(Opaque):
 
 
 def own_copy(module: nn.Module) -> nn.Module:
-    """A copy of a module; a :class:`Borrowed` form of it where it cannot be copied."""
+    """A copy of a module; a :class:`Borrowed` form of it where it cannot be copied.
+
+    torch does not copy what was computed with gradients, such as the weight that pruning leaves beside its mask; of
+    that the copy has the values.
+    """
     try:
-        return copy.deepcopy(module)
+        kept = [tensor for part in module.modules() for tensor in vars(part).values() if _is_computed(tensor)]
+        return copy.deepcopy(module, {id(tensor): tensor.detach().clone() for tensor in kept})
     except Exception:  # noqa: BLE001 (copying runs code of the user's, or of another library)
         return Borrowed(module)
 
 
+def _is_computed(thing: object) -> bool:
+    return isinstance(thing, torch.Tensor) and not thing.is_leaf
+
+
 def in_eval_mode(module: nn.Module) -> nn.Module:
-    """The module in eval mode; :class:`Unswitched` where it has none."""
+    """The module in eval mode; :class:`Unswitched` where it has none.
+
+    Observers of torch.ao go on in eval mode, so that each forward pass would change the next: they are stopped.
+    """
     try:
-        return module.eval()
+        module.eval()
     except Exception:  # noqa: BLE001 (a foreign module's own methods)
         return Unswitched(module)
+    if AO in sys.modules:  # else no module is of its classes
+        module.apply(sys.modules[AO].disable_observer)
+    return module
 
 
 def prepared(module: nn.Module, device: torch.device) -> nn.Module:

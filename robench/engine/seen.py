@@ -72,11 +72,12 @@ def with_seen_weights(loaded: LoadedModel, x: torch.Tensor, bits: int = 0) -> Lo
     if sealed or any(weight.is_coded for weight in loaded.stored.values()):
         return loaded
     module = prepared(module, x.device)
-    everything = _numbers(module)
     x = x.to(next((parameter.device for parameter in module.parameters()), x.device))
     try:
         with _quiet(x), torch.no_grad():
             before = module(x)
+            _unhook(module)
+            everything = _numbers(module)
             _settle(module, x)
             after = module(x)
         same = _near(after, before)
@@ -122,6 +123,21 @@ def _make_plain(layer: Weighted) -> None:
         del layer.parametrizations
         layer.__class__ = type(layer).__bases__[0]
         layer.weight = nn.Parameter(weight, requires_grad=False)
+
+
+def _unhook(module: nn.Module) -> None:
+    """Let layers keep as parameters what hooks of torch's (pruning, the older weight norm) made in the last pass."""
+    for layer in module.modules():
+        for key, hook in list(layer._forward_pre_hooks.items()):  # noqa: SLF001 (there is no public way to ask)
+            name = getattr(hook, "_tensor_name", getattr(hook, "name", ""))
+            value = vars(layer).get(name)
+            if type(hook).__module__.startswith("torch.nn.utils.") and isinstance(value, torch.Tensor):
+                del layer._forward_pre_hooks[key]  # noqa: SLF001
+                own = [*dict(layer.named_parameters(recurse=False)), *dict(layer.named_buffers(recurse=False))]
+                for source in [source for source in own if source.startswith(f"{name}_")]:
+                    delattr(layer, source)
+                delattr(layer, name)
+                layer.register_parameter(name, nn.Parameter(value.detach().clone(), requires_grad=False))
 
 
 def watched(model: nn.Module, x: torch.Tensor) -> dict[nn.Module, list[Call]]:

@@ -41,6 +41,19 @@ def test_an_honest_gradient_tells_how_the_margin_changes(twn_digits: ModelUnderT
     assert sanity.of_surrogates(net(), predictable=True) == ()
 
 
+class Strict(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        assert x.min() >= 0, "a pixel below 0"
+        assert x.max() <= 1, "a pixel above 1"
+        return x
+
+
+def test_the_steps_that_are_tried_stay_among_pixels() -> None:
+    extreme = X.round()
+    assert {0.0, 1.0} == set(extreme.unique().tolist())
+    assert sanity.predictable(net(Strict()), extreme, Y)
+
+
 @pytest.mark.parametrize("layer", [Coarse(), Noise(), Cut()])
 def test_a_gradient_that_tells_nothing_is_flagged(layer: torch.nn.Module) -> None:
     assert not sanity.predictable(net(layer), X, Y)

@@ -1,10 +1,12 @@
 """Modules that do not behave as torch's own."""
 
+import threading
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch.ao.quantization import FakeQuantizeBase, get_default_qat_qconfig, prepare_qat
 
 from robench.data.base import Dataset
 from robench.engine.folding import fold_batch_norm
@@ -12,6 +14,7 @@ from robench.engine.foreign import Borrowed, gradient_obstacle, in_eval_mode, ow
 from robench.engine.identity import parameters_sha256
 from robench.engine.loaded import NO_COPY, NO_WEIGHTS, from_module
 from robench.engine.prepare import prepare
+from robench.engine.seen import with_seen_weights
 from robench.engine.tracing import trace
 
 CPU = torch.device("cpu")
@@ -56,6 +59,23 @@ def test_a_reason_is_given_where_the_runtime_has_one() -> None:
     assert gradient_obstacle(torch.nn.Flatten(), torch.rand(1, 3, 8, 8)) == ""
 
 
+def test_observers_of_networks_in_quantization_aware_training_are_stopped() -> None:
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(144, 10)
+    )
+    module.qconfig = get_default_qat_qconfig("x86")
+    prepare_qat(module.train(), inplace=True)
+    module(torch.rand(4, 3, 8, 8))
+    x = torch.rand(4, 3, 8, 8)
+    found = with_seen_weights(from_module(module, "mine"), x)
+    assert [weight.bits for weight in found.stored.values()] == [8, 8]
+    first = found.module(x)
+    found.module(3 * x)  # an observer would take a wider range from now on
+    assert torch.equal(found.module(x), first)
+    assert all(part.observer_enabled for part in module.modules() if isinstance(part, FakeQuantizeBase))
+
+
 class Stubborn(torch.nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -82,7 +102,7 @@ def test_a_module_without_modes_is_measured_as_it_is(digits: Dataset) -> None:
 
 def test_a_module_that_cannot_be_copied_is_borrowed_and_stays_as_it_is(digits: Dataset) -> None:
     module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Dropout(), torch.nn.Linear(3 * 32 * 32, 10))
-    module.last = module(torch.rand(1, 3, 32, 32))  # a tensor with a history
+    module.lock = threading.Lock()  # nothing copies one
     assert isinstance(own_copy(module), Borrowed)
     tested = prepare(from_module(module, "borrowed"), digits, CPU)
     x = torch.rand(2, 3, 32, 32)

@@ -1,6 +1,7 @@
 """Low-bit weights that are not robench's own: what reaches the layer is seen, distorted, and put back."""
 
 import copy
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn.functional import conv2d, linear
-from torch.nn.utils import parametrize
+from torch.nn.utils import parametrize, prune
 
 from robench import zoo
 from robench.core.errors import RobenchError
@@ -109,6 +110,18 @@ def baked(conv: nn.Conv2d) -> nn.Module:
     return conv
 
 
+def pruned(conv: nn.Conv2d) -> nn.Module:
+    """With a hook that masks the weight in each pass, and a weight that torch does not copy."""
+    return prune.l1_unstructured(baked(conv), "weight", 0.3)
+
+
+def normalised(conv: nn.Conv2d) -> nn.Module:
+    """With the older weight norm, which is a hook too."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return nn.utils.weight_norm(baked(conv))
+
+
 def network(make: Callable[[nn.Conv2d], nn.Module]) -> nn.Module:
     """A trained network of the zoo, whose inner convolutions are made into something else."""
     model = zoo.load("tr_none_nc", "digits", 10).module
@@ -118,7 +131,16 @@ def network(make: Callable[[nn.Conv2d], nn.Module]) -> nn.Module:
     return model.eval()
 
 
-KINDS = [(subclass, 4), (Own, 4), (Wrapper, 2), (Buffer, 8), (parametrized, 4), (baked, 2)]
+KINDS = [
+    (subclass, 4),
+    (Own, 4),
+    (Wrapper, 2),
+    (Buffer, 8),
+    (parametrized, 4),
+    (baked, 2),
+    (pruned, 2),
+    (normalised, 2),
+]
 
 
 @pytest.fixture(scope="module")
