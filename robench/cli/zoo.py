@@ -70,7 +70,7 @@ def add(
     )
     card = adding.add(card, path, folder, code=code, data_dir=data_dir, bits=bits)
     results.print(f"{name}: {adding.score(card)}; {card.bits} bit, {card.bits_per_weight} bits per weight in all")
-    _say_next(folder)
+    _say_next(folder, trust=bool(code))
 
 
 @zoo_command
@@ -142,13 +142,14 @@ def _place(into: Path | None) -> Path:
     return into or next(iter(of_variable()), Path("zoo"))
 
 
-def _say_next(folder: Path) -> None:
+def _say_next(folder: Path, *, trust: bool = False) -> None:
     """What to do with a new model; its zoo is named where a name alone would not find it."""
     from robench import zoo
 
     *_, dataset, name = folder.parts
     known = folder.parents[1].resolve() in [root.resolve() for root in zoo.roots()]
     found = "" if known else f" --zoo {shlex.quote(str(folder.parents[1]))}"
+    found += " --trust" if trust else ""
     results.print(
         f"Commit {folder}, and publish it: robench evaluate --model {dataset}/{name}{found} --publish {BOARD}",
         soft_wrap=True,

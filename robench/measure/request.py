@@ -88,6 +88,23 @@ class Source:
     name: str = ""
 
 
+def check_models(request: Request) -> None:
+    """Raise RobenchError where something is given as a model, or as the twin, that is none."""
+    for model in (*request.models, request.twin):
+        if isinstance(model, str | nn.Module | LoadedModel):
+            continue
+        kind = type(model).__name__
+        if isinstance(model, type):
+            what = f"the class {model.__name__}: give an instance of it"
+        elif isinstance(model, Mapping):
+            what = f"a {kind}: load it into its module, or save it and give the file as checkpoint="
+        elif callable(model):
+            what = f"a {kind}: give the module that it returns, or put it into the forward pass of one"
+        else:
+            what = kind
+        raise RobenchError(f"a model is a name or a torch.nn.Module (several in a list), not {what}.")
+
+
 def sources(request: Request) -> list[Source]:
     """The models of a request, each once.
 

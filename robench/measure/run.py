@@ -27,7 +27,7 @@ from robench.engine.task import Task
 from robench.measure.environment import provenance
 from robench.measure.measure import measure
 from robench.measure.plan import Planned, plan
-from robench.measure.request import Model, Request, load_model, pair, sources, with_own_codes
+from robench.measure.request import Model, Request, check_models, load_model, pair, sources, with_own_codes
 from robench.measure.store import Store
 from robench.results.cards import Card
 
@@ -108,6 +108,7 @@ def open_run(request: Request, notify: Callable[[str], None] = lambda notice: No
     Raises:
         RobenchError: anything that the request names cannot be had, or does not fit.
     """
+    check_models(request)
     _check_numbers(request)
     if request.quantize and request.twin != "auto":
         raise RobenchError("--quantize compares each model with itself; leave --twin out.")

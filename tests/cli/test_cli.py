@@ -185,7 +185,9 @@ def test_zoo_add_makes_a_folder_that_verifies_and_evaluates(here: Path) -> None:
     assert f"mine: {correct}/1000 = {correct / 10:.2f}% on scikit-learn; 1 bit" in result.stdout
     verified = robench("zoo", "verify", "--zoo", "zoo")
     assert verified.exit_code == 0, verified.output
-    evaluated = robench("evaluate", "--model", "zoo/digits/mine", *QUICK, "--conditions", "clean", "--json")
+    next_step = result.stdout.split("publish it: robench ")[1].split(" --publish")[0].split()
+    assert next_step == ["evaluate", "--model", "digits/mine", "--zoo", "zoo"]
+    evaluated = robench(*next_step, *QUICK, "--conditions", "clean", "--json")
     assert json.loads(evaluated.stdout)["model"]["bits"] == 1
 
 

@@ -76,7 +76,7 @@ def test_torchscript_gives_the_counts_of_the_module(
     scripted: Path, suite: str, factory_counts: dict[str, Measurement]
 ) -> None:
     found = evaluate(f"torchscript:{scripted}", suite)
-    for name in ("clean", "gaussian", "fgsm", "pgd"):
+    for name in ("clean", "gaussian", "fgsm", "pgd", "square"):
         assert abs(found[name].correct - factory_counts[name].correct) <= 1, name
     assert found["weights"].flags == ("n/a: the weights of a TorchScript program are out of reach",)
     assert found["bit_error"].total == 0
@@ -88,7 +88,7 @@ def test_graphs_give_the_counts_of_the_module_and_hold_its_weights(
 ) -> None:
     path = request.getfixturevalue(form)
     found = evaluate(f"{'pt2' if form == 'exported' else 'onnx'}:{path}", suite)
-    for name in ("clean", "gaussian", "fgsm", "pgd"):
+    for name in ("clean", "gaussian", "fgsm", "pgd", "square"):
         assert abs(found[name].correct - factory_counts[name].correct) <= 1, name
     assert found["weights"].total == found["bit_error"].total == 32
     assert found["pgd"].correct < found["clean"].correct  # else the test shows nothing

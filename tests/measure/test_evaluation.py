@@ -1,5 +1,6 @@
 """The whole way from a name to a card."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -153,6 +154,21 @@ def test_a_model_that_does_not_fit_is_one_sentence(model: torch.nn.Module, sente
         robench.evaluate(model, "digits", "quick", conditions="clean", n_images=64)
 
 
+@pytest.mark.parametrize(
+    ("model", "sentence"),
+    [
+        (lambda x: x, "not a function: give the module that it returns"),
+        (torch.nn.Flatten, "not the class Flatten: give an instance of it"),
+        ({"weight": torch.ones(1)}, "not a dict: load it into its module, or save it"),
+        (3, "not int"),
+    ],
+)
+def test_what_is_no_model_is_one_sentence(model: object, sentence: str) -> None:
+    for given in ({"model": model}, {"model": "tr_none_c", "twin": model}):
+        with pytest.raises(RobenchError, match=f"a model is a name or a torch.nn.Module .* {sentence}"):
+            robench.evaluate(**given, **SMALL)
+
+
 def test_a_model_in_half_precision_is_measured_in_float32_and_that_is_said() -> None:
     notices: list[str] = []
     model = Returns(lambda logits: logits).half()
@@ -292,7 +308,7 @@ def test_the_callers_module_stays_as_it_is_in_mid_training() -> None:
 
 def test_a_module_that_cannot_be_copied_is_measured_but_for_its_weights() -> None:
     module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 32 * 32, 10))
-    module.last = module(torch.rand(1, 3, 32, 32))  # a tensor with a history
+    module.lock = threading.Lock()  # nothing copies one
     card = robench.evaluate(module, twin="none", conditions="*/gaussian", **SMALL)
     flags = {m.condition.kind: m.flags for m in card.measurements}
     assert flags["distortion"] == ("n/a: this model cannot be copied, and robench leaves its weights alone",)
