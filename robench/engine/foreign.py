@@ -11,6 +11,8 @@ from torch import nn
 from robench.engine.tracing import Opaque
 
 AO = "torch.ao.quantization"
+ORIGINAL = "_orig_mod"
+"""Where torch.compile keeps the module."""
 Change = Callable[[nn.Module], Any]
 
 
@@ -53,6 +55,15 @@ class Borrowed(Opaque):
             for part, training in modes:
                 part.training = training
         return logits
+
+
+def unwrapped(module: nn.Module) -> nn.Module:
+    """The module itself where torch.compile, or a data-parallel wrapper, stands around it."""
+    if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
+        return unwrapped(module.module)
+    if type(module).__name__ == "OptimizedModule":  # torch's own class is no public one
+        return unwrapped(module.get_submodule(ORIGINAL))
+    return module
 
 
 def own_copy(module: nn.Module) -> nn.Module:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import nn
 
+from robench.core.errors import RobenchError
 from robench.core.types import ModelCard
 from robench.engine.foreign import Borrowed, in_eval_mode, own_copy
 from robench.engine.layers import weights
@@ -66,9 +67,14 @@ def from_module(module: nn.Module, name: str, *, own: bool = False) -> LoadedMod
             cannot be copied, the module itself with nothing of it changed.
         name: of the model.
         own: nobody else has the module, so that it needs no copy.
+
+    Raises:
+        RobenchError: it has no weights yet.
     """
     network = getattr(module, "network", module)
     architecture = type(network if isinstance(network, nn.Module) else module).__name__
+    if any(isinstance(parameter, nn.UninitializedParameter) for parameter in module.parameters()):
+        raise RobenchError(f"{name} has lazy layers without weights; run it on an image once, and load its weights.")
     module = in_eval_mode(module if own else own_copy(module))
     known = all(type(weight) in PLAIN for weight in weights(module).values())
     stored = stored_weights(module, {}) if known else {}

@@ -7,6 +7,7 @@ from torch import fx, nn
 
 from robench.core.errors import RobenchError
 from robench.core.files import check_data_file, expanded
+from robench.engine.foreign import unwrapped
 from robench.engine.loaded import LoadedModel, from_module
 
 Loader = Callable[[Path, str], LoadedModel]
@@ -63,6 +64,7 @@ def from_any(module: nn.Module, name: str, *, own: bool = False) -> LoadedModel:
     """
     from robench.formats.exported import from_quantized, is_quantized
 
+    module = unwrapped(module)
     if is_quantized(module):
         assert isinstance(module, fx.GraphModule)
         return from_quantized(module, name)

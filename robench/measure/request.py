@@ -10,6 +10,7 @@ from robench import zoo
 from robench.core.errors import RobenchError
 from robench.core.types import Suite, Value
 from robench.data.base import Dataset
+from robench.engine.foreign import unwrapped
 from robench.engine.loaded import LoadedModel
 from robench.engine.seen import with_seen_weights
 from robench.engine.verdict import CPU, to_pixels
@@ -163,7 +164,7 @@ def _bare(source: Source, data: Dataset, request: Request) -> LoadedModel:
     if isinstance(model, LoadedModel):
         return model
     if isinstance(model, nn.Module):
-        loaded = from_any(model, type(model).__name__)
+        loaded = from_any(model, type(unwrapped(model)).__name__)
         return loaded if checkpoint is None else zoo.with_checkpoint(loaded, checkpoint)
     benchmark = data.name if data.name in zoo.names() else "cifar10"
     classes = request.num_classes or len(data.classes)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch.ao.quantization import FakeQuantizeBase, get_default_qat_qconfig, prepare_qat
 
+from robench.core.errors import RobenchError
 from robench.data.base import Dataset
 from robench.engine.folding import fold_batch_norm
 from robench.engine.foreign import Borrowed, gradient_obstacle, in_eval_mode, own_copy, prepared
@@ -16,6 +17,7 @@ from robench.engine.loaded import NO_COPY, NO_WEIGHTS, from_module
 from robench.engine.prepare import prepare
 from robench.engine.seen import with_seen_weights
 from robench.engine.tracing import trace
+from robench.formats import from_any
 
 CPU = torch.device("cpu")
 
@@ -74,6 +76,20 @@ def test_observers_of_networks_in_quantization_aware_training_are_stopped() -> N
     found.module(3 * x)  # an observer would take a wider range from now on
     assert torch.equal(found.module(x), first)
     assert all(part.observer_enabled for part in module.modules() if isinstance(part, FakeQuantizeBase))
+
+
+@pytest.mark.parametrize("wrap", [lambda m: torch.compile(m, backend="eager"), torch.nn.DataParallel])
+def test_what_stands_around_a_module_is_taken_off(wrap: Any) -> None:
+    module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 3))
+    loaded = from_any(wrap(module), "wrapped")
+    assert list(loaded.stored) == ["1.weight"]
+    assert loaded.card.architecture == "Sequential"
+
+
+def test_lazy_layers_without_weights_are_one_sentence() -> None:
+    module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.LazyLinear(10))
+    with pytest.raises(RobenchError, match="mine has lazy layers without weights; run it on an image once"):
+        from_module(module, "mine")
 
 
 class Stubborn(torch.nn.Module):
