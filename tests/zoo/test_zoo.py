@@ -149,7 +149,7 @@ def test_a_pickle_that_wants_to_run_code_is_refused(
         ("b.pt", lambda path: path.write_bytes(pickle.dumps(Evil()))),
     ):
         dump(tmp_path / name)
-        with pytest.raises(RobenchError, match="it holds more than tensors|a pickle that torch has not written"):
+        with pytest.raises(RobenchError, match=r"it holds more than tensors|a pickle that torch has not written"):
             zoo.load(f"{factory}:make", "cifar10", 10, tmp_path / name)
     assert "the code ran" not in capsys.readouterr().out
 
