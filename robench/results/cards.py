@@ -16,7 +16,7 @@ from annotated_types import Interval, Len
 from robench.core.arrays import read_npz
 from robench.core.bits import unpack
 from robench.core.errors import RobenchError
-from robench.core.files import check_data_file, exists, file_name, locked, read_text, short, whole
+from robench.core.files import check_data_file, exists, file_digest, file_name, locked, read_text, short, whole
 from robench.core.gate import check_name, checked
 from robench.core.types import (
     Bits,
@@ -268,7 +268,7 @@ def write_file(card: ResultCard, path: Path) -> Path:
             with arrays.open("wb") as file:
                 np.savez_compressed(file, **packed)
             # The digest binds the two files: a card whose outcomes another run has replaced is seen to be damaged.
-            data = to_dict(card) | {"outcomes_sha256": hashlib.sha256(arrays.read_bytes()).hexdigest()}
+            data = to_dict(card) | {"outcomes_sha256": file_digest(arrays)}
             text.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8", newline="\n")
     except OSError as error:
         raise RobenchError(
@@ -334,7 +334,7 @@ def _read(path: Path) -> Card:
     file = checked(CardFile, text, where)
     beside = outcomes_path(path)
     check_data_file(beside, "outcomes file")
-    if hashlib.sha256(beside.read_bytes()).hexdigest() != file.outcomes_sha256:
+    if file_digest(beside) != file.outcomes_sha256:
         raise RobenchError(f"the outcomes of {where} are not those that it was written with; {again}")
     arrays = read_npz(beside, (*OUTCOMES, "distance"), "outcomes file")
     try:

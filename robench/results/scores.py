@@ -6,9 +6,10 @@ count stands in its ``part``, ``counts``, ``family`` and ``worst_case``; docs/sc
 score of all parts together.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from math import lcm
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from robench.results import stats
 from robench.results.stats import Estimate
 from robench.results.summary import MISSING, outcomes_of, together
 
+T = TypeVar("T")
 Outcomes = npt.NDArray[np.bool_]
 """Of one level of a family: [draws, images]."""
 
@@ -42,57 +44,69 @@ def score(card: ResultCard, part: str) -> Estimate | str:
     The interval is that of a two-way analysis of variance over draws and images; Wilson's where every condition has the
     same outcomes.
     """
-    families = _families(card, card.suite, part)
-    if isinstance(families, str):
-        return families
-    if (same := _alike(families)) is not None:
+    outcomes = _families(card, card.suite, part)
+    if isinstance(outcomes, str):
+        return outcomes
+    if (same := _alike(outcomes)) is not None:
         return stats.wilson(int(same.sum()), len(same))
-    found = stats.crossed_sum(_blocks(families))
+    found = stats.crossed_sum(_blocks(outcomes))
     return Estimate(found.value, max(found.low, 0.0), min(found.high, 1.0))
 
 
 def score_difference(card: ResultCard, other: ResultCard, part: str) -> Estimate | str:
     """The score minus another network's, paired by image and draw, with its 95% interval, or MISSING."""
-    pair = _pair(card, other, part)
-    if pair is None:
-        return MISSING
-    ours, theirs = pair
-    first, second = _alike(ours), _alike(theirs)
-    if first is not None and second is not None:
-        return stats.paired_difference(first, second)
-    return stats.crossed_sum(_blocks(_minus(ours, theirs)))
+    found = _compared(card, other, part, stats.paired_difference, stats.crossed_sum)
+    return MISSING if found is None else found
 
 
 def score_p(card: ResultCard, other: ResultCard, part: str) -> float | None:
     """Two-sided p-value of equal scores: McNemar's where every condition has the same outcomes; None without scores."""
-    pair = _pair(card, other, part)
-    if pair is None:
-        return None
-    ours, theirs = pair
-    first, second = _alike(ours), _alike(theirs)
-    if first is not None and second is not None:
-        return stats.mcnemar(first, second)
-    return stats.crossed_sum_p(_blocks(_minus(ours, theirs)))
+    return _compared(card, other, part, stats.mcnemar, stats.crossed_sum_p)
+
+
+def families(conditions: Iterable[Condition]) -> list[list[Condition]]:
+    """Conditions of one part by family, in their order; a score gives each family equal weight."""
+    grouped: dict[tuple[str, str], list[Condition]] = {}
+    for condition in conditions:
+        grouped.setdefault((condition.kind, kind_of(condition).family(condition)), []).append(condition)
+    return list(grouped.values())
 
 
 Families = list[list[npt.NDArray]]
 """For each family, for each of its levels (or conditions): [draws, images]."""
 
 
-def _pair(card: ResultCard, other: ResultCard, part: str) -> tuple[Families, Families] | None:
+def _compared(
+    card: ResultCard,
+    other: ResultCard,
+    part: str,
+    alike: Callable[[Outcomes, Outcomes], T],
+    crossed: Callable[[list[npt.NDArray]], T],
+) -> T | None:
+    """What one of two functions makes of two scores, image by image; None where one of the networks has none.
+
+    Args:
+        card, other: the networks.
+        part: whose score.
+        alike: for outcomes that are the same in every condition and draw, of both networks.
+        crossed: for the differences of weighted outcomes, by number of draws.
+    """
     ours, theirs = (_families(c, card.suite, part) for c in (card, other))
-    return None if isinstance(ours, str) or isinstance(theirs, str) or card.data != other.data else (ours, theirs)
+    if isinstance(ours, str) or isinstance(theirs, str) or card.data != other.data:
+        return None
+    first, second = _alike(ours), _alike(theirs)
+    if first is not None and second is not None:
+        return alike(first, second)
+    return crossed(_blocks(_minus(ours, theirs)))
 
 
 def _families(card: ResultCard, suite: Suite, part: str) -> Families | str:
     """The outcomes that a score is made of, or the sign that stands for it."""
-    grouped: dict[tuple[str, str], list[Condition]] = {}
-    for condition in parts(suite).get(part, ()):
-        grouped.setdefault((condition.kind, kind_of(condition).family(condition)), []).append(condition)
+    grouped = families(parts(suite).get(part, ()))
     if not grouped:
         return MISSING
     found: Families = []
-    for conditions in grouped.values():
+    for conditions in grouped:
         outcomes = [(condition, outcomes_of(card, together(condition))) for condition in conditions]
         known = [(condition, rows) for condition, rows in outcomes if not isinstance(rows, str)]
         if len(known) < len(outcomes):
@@ -114,9 +128,9 @@ def _standing(outcomes: Iterable[tuple[Condition, Outcomes]]) -> list[Outcomes]:
     return [row[None] for row in np.logical_and.accumulate(standing)]
 
 
-def _alike(families: Families) -> Outcomes | None:
+def _alike(outcomes: Families) -> Outcomes | None:
     """The outcomes of every condition and draw where they are all the same; else None."""
-    rows = np.concatenate([rows for family in families for rows in family])
+    rows = np.concatenate([rows for family in outcomes for rows in family])
     return rows[0] if (rows == rows[0]).all() else None
 
 
@@ -124,15 +138,15 @@ def _minus(ours: Families, theirs: Families) -> Families:
     return [[a.astype(int) - b for a, b in zip(*pair, strict=True)] for pair in zip(ours, theirs, strict=True)]
 
 
-def _blocks(families: Families) -> list[npt.NDArray]:
+def _blocks(outcomes: Families) -> list[npt.NDArray]:
     """The weighted outcomes, added up where the number of draws is the same: [draws, images]; their means add up to it.
 
     Whole numbers are added and divided once: the same score on every processor, whatever the order of additions.
     """
-    scale = lcm(*(len(families) * len(family) for family in families))
+    scale = lcm(*(len(outcomes) * len(family) for family in outcomes))
     blocks: dict[int, npt.NDArray] = {}
-    for family in families:
-        weight = int(Fraction(scale, len(families) * len(family)))
+    for family in outcomes:
+        weight = int(Fraction(scale, len(outcomes) * len(family)))
         for rows in family:
             blocks[len(rows)] = blocks.get(len(rows), 0) + weight * rows.astype(np.int64)
     return [block / scale for block in blocks.values()]

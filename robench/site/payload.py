@@ -9,11 +9,11 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import numpy as np
-
+from robench.core.bits import pack
 from robench.core.kinds import kind_of
-from robench.core.types import CLEAN, Condition, ResultCard
+from robench.core.types import CLEAN, Bits, Condition, ResultCard
 from robench.results.figures import curve, panels
+from robench.results.scores import families
 from robench.results.stats import Estimate
 from robench.results.summary import VARIANTS
 from robench.site.boards import Board, Part, date, model_id
@@ -73,12 +73,9 @@ def _part(part: Part, places: dict[Condition, int]) -> Json:
 
 def _families(part: Part, places: dict[Condition, int]) -> list[Json]:
     """What a score averages (see ``robench.results.scores``): the conditions of each level of each family."""
-    families: dict[tuple[str, str], list[Condition]] = {}
-    for condition in part.scored:
-        families.setdefault((condition.kind, kind_of(condition).family(condition)), []).append(condition)
     return [
         {"worst": kind_of(own[0]).worst_case, "levels": [[places[c] for c in level] for level in _levels(own)]}
-        for own in families.values()
+        for own in families(part.scored)
     ]
 
 
@@ -158,5 +155,5 @@ def outcomes(card: ResultCard) -> Json:
     }
 
 
-def _packed(bits: np.ndarray) -> str | None:
-    return base64.b64encode(np.packbits(bits).tobytes()).decode() if len(bits) else None
+def _packed(bits: Bits) -> str | None:
+    return base64.b64encode(pack(bits)).decode() if len(bits) else None
