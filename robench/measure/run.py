@@ -110,6 +110,7 @@ def open_run(request: Request, notify: Callable[[str], None] = lambda notice: No
     """
     check_models(request)
     _check_numbers(request)
+    _check_verdicts(request)
     if request.quantize and request.twin != "auto":
         raise RobenchError("--quantize compares each model with itself; leave --twin out.")
     suite = _chosen_suite(request)
@@ -131,23 +132,8 @@ def open_run(request: Request, notify: Callable[[str], None] = lambda notice: No
         loaded = list(pairs)
     else:
         pairs = pair(loaded, data, request, suite.twins)
-    everyone = dict.fromkeys([*loaded, *pairs.values()])
-    device = choose_device(request.device)
     with reproducibly():
-        alone = {
-            model: prepare(
-                model,
-                data,
-                device,
-                request.gradients,
-                early_stopping=request.early_stopping,
-                verdicts=_verdicts(request, model, requested=model in loaded),
-            )
-            for model in everyone
-        }
-        models = {
-            model: _with_source(alone[model], alone[pairs[model]] if model in pairs else None) for model in everyone
-        }
+        models = _prepared(loaded, pairs, data, request)
         twins = {models[model]: models[twin] for model, twin in pairs.items()}
         for tested in models.values():
             if tested.no_gradient:
@@ -160,11 +146,28 @@ def open_run(request: Request, notify: Callable[[str], None] = lambda notice: No
             store.close()
 
 
-def _verdicts(request: Request, model: LoadedModel, *, requested: bool) -> str:
-    """Whose the verdicts on a model are; a twin without a runtime is judged by torch."""
+def _prepared(
+    loaded: list[LoadedModel], pairs: Mapping[LoadedModel, LoadedModel], data: Dataset, request: Request
+) -> dict[LoadedModel, ModelUnderTest]:
+    """The models that were asked for, and their twins, as they are tested."""
+    device = choose_device(request.device)
+
+    def alone(model: LoadedModel) -> ModelUnderTest:
+        # A twin without a runtime is judged by torch.
+        verdicts = request.verdicts if model in loaded or model.runtime is not None else "torch"
+        return prepare(model, data, device, request.gradients, early_stopping=request.early_stopping, verdicts=verdicts)
+
+    models = {model: alone(model) for model in dict.fromkeys([*loaded, *pairs.values()])}
+    return {
+        model: _with_source(tested, models[pairs[model]] if model in pairs else None)
+        for model, tested in models.items()
+    }
+
+
+def _check_verdicts(request: Request) -> None:
+    """Raise RobenchError where nobody of that name judges."""
     if request.verdicts not in VERDICTS:
         raise RobenchError(f"verdicts are {' or '.join(VERDICTS)}, not {short(repr(request.verdicts), 60)}.")
-    return request.verdicts if requested or model.runtime is not None else "torch"
 
 
 def _with_source(tested: ModelUnderTest, twin: ModelUnderTest | None) -> ModelUnderTest:

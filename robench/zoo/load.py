@@ -247,20 +247,7 @@ def load(
     if spec.startswith(hub.PREFIX):
         return load_from_hub(spec)
     if takes_checkpoint(spec):
-        if spec.startswith("timm:"):
-            module = load_timm(spec.removeprefix("timm:"), num_classes, checkpoint, options)
-        else:
-            module = load_factory(spec, checkpoint, options)
-        loaded = from_any(module, spec, own=True)
-        source = _named(checkpoint) if checkpoint else ""
-        numbers = {
-            name: value
-            for name, value in options.items()
-            if isinstance(value, int | float) and not isinstance(value, bool)
-        }
-        words = {name: value for name, value in options.items() if name not in numbers}
-        training = {"options": words} if words else {}
-        return replace(loaded, card=replace(loaded.card, options=numbers, training=training, source=source))
+        return _load_external(spec, num_classes, checkpoint, options)
     if options:
         raise RobenchError(f"--option goes with timm:NAME or a factory; {spec} takes none.")
     if checkpoint is not None:
@@ -274,6 +261,22 @@ def load(
     if folder is None:
         raise unknown(spec, names().get(dataset, []))
     return load_folder(folder, trust=trust)
+
+
+def _load_external(spec: str, num_classes: int, checkpoint: Path | None, options: Options) -> LoadedModel:
+    """``timm:NAME`` or a factory; its card keeps the options, those that are no numbers beside the others."""
+    if spec.startswith("timm:"):
+        module = load_timm(spec.removeprefix("timm:"), num_classes, checkpoint, options)
+    else:
+        module = load_factory(spec, checkpoint, options)
+    loaded = from_any(module, spec, own=True)
+    source = _named(checkpoint) if checkpoint else ""
+    numbers = {
+        name: value for name, value in options.items() if isinstance(value, int | float) and not isinstance(value, bool)
+    }
+    words = {name: value for name, value in options.items() if name not in numbers}
+    training = {"options": words} if words else {}
+    return replace(loaded, card=replace(loaded.card, options=numbers, training=training, source=source))
 
 
 def load_from_hub(spec: str) -> LoadedModel:
