@@ -7,6 +7,7 @@ from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_conv_bn_weights
 from torch.nn.utils.parametrize import is_parametrized
 
+from robench.engine.substituted import Substituted
 from robench.engine.tracing import trace
 
 Fold = tuple[nn.Conv2d, nn.BatchNorm2d, nn.Conv2d]
@@ -83,7 +84,7 @@ def fold_batch_norm(model: nn.Module) -> Folded | None:
         ):
             continue
         conv, norm = modules[str(before.target)], modules[str(node.target)]
-        if is_parametrized(conv):  # its weight is computed anew in each forward pass
+        if is_parametrized(conv) or isinstance(conv, Substituted):  # it computes with another weight than its own
             continue
         if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d) and norm.track_running_stats:
             fused = fuse_conv_bn_eval(conv, norm)

@@ -144,6 +144,8 @@ def watched(model: nn.Module, x: torch.Tensor) -> dict[nn.Module, list[Call]]:
     """The calls that each module makes itself in its last forward pass; ``nn.MultiheadAttention`` makes none."""
     found: dict[nn.Module, list[Call]] = {}
     running: list[nn.Module] = []
+    # As they are before the pass: ``torch.func.functional_call`` puts computed ones in their place while it runs.
+    parameters = {module: module._parameters.get("weight") for module in model.modules()}  # noqa: SLF001 (a computed one is no parameter)
 
     def begin(module: nn.Module, inputs: Any) -> None:
         running.append(module)
@@ -158,8 +160,7 @@ def watched(model: nn.Module, x: torch.Tensor) -> dict[nn.Module, list[Call]]:
             if running and weight is not None:
                 owner = running[-1]
                 tensor = weight if isinstance(weight, torch.Tensor) else weight.value
-                own = owner._parameters.get("weight")  # noqa: SLF001 (a computed one is no parameter)
-                found[owner].append(Call(owner, tensor.detach().clone(), weight is own))
+                found[owner].append(Call(owner, tensor.detach().clone(), weight is parameters.get(owner)))
             return func(*args, **(kwargs or {}))
 
     hooks = [register_module_forward_pre_hook(begin), register_module_forward_hook(end, always_call=True)]

@@ -19,9 +19,15 @@ HOLDERS = (nn.ParameterList, nn.ParameterDict, nn.Conv1d, nn.Conv2d, nn.Conv3d, 
 
 
 class Substituted:
-    """Marks a module whose layers compute with its ``seen_weights``, in the order of the calls."""
+    """Marks a module whose layers compute with its ``seen_weights``, in the order of the calls.
+
+    Attributes:
+        seen_weights: the module's state.
+        given: the same parameters, where ``torch.func.functional_call`` does not put others in their place.
+    """
 
     seen_weights: nn.ParameterList
+    given: tuple[nn.Parameter, ...]
 
 
 def substitute(module: nn.Module, weights: Iterable[torch.Tensor]) -> None:
@@ -33,6 +39,7 @@ def substitute(module: nn.Module, weights: Iterable[torch.Tensor]) -> None:
     """
     kept = [nn.Parameter(weight.detach().clone(), requires_grad=False) for weight in weights]
     module.seen_weights = nn.ParameterList(kept)
+    module.given = tuple(kept)
     module.__class__ = _subclass(type(module))
 
 
@@ -94,7 +101,7 @@ class _Giving(TorchFunctionMode):
 
     def __init__(self, module: Any) -> None:
         super().__init__()
-        self._weights = iter(module.seen_weights)
+        self._weights = iter(module.given)
         self._others = {id(weight) for child in module.modules() for weight in _given(child)}
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -117,7 +124,7 @@ class _Giving(TorchFunctionMode):
 def _given(module: nn.Module) -> list[torch.Tensor]:
     """The weights that a module's layers are given as they are."""
     if isinstance(module, Substituted):
-        return list(module.seen_weights)
+        return list(module.given)
     weight = module._parameters.get("weight")  # noqa: SLF001 (a parametrized one would be computed)
     return [] if weight is None else [weight]
 

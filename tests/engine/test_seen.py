@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.func import functional_call
 from torch.nn.functional import conv2d, linear
 from torch.nn.utils import parametrize, prune
 
@@ -239,6 +240,30 @@ def test_the_callers_module_is_not_changed(make: Callable[[nn.Conv2d], nn.Module
     assert [type(part) for part in module.modules()] == kinds
     assert torch.equal(module(x), logits)
     assert all(torch.equal(before[name], tensor) for name, tensor in module.state_dict().items())
+
+
+def test_a_whole_network_that_is_called_with_other_weights(digits: Dataset, x: torch.Tensor) -> None:
+    """Its layers are plain ones, and their weights are the others only while it runs."""
+
+    class Network(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = network(lambda conv: conv)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            quantized = {name: four_bits(p) if p.dim() == 4 else p for name, p in self.net.named_parameters()}
+            return functional_call(self.net, quantized, (x,))
+
+    module = Network().eval()
+    found = seen(module, x)
+    assert found.card.bits == 4
+    tested = prepare(found, digits.first(8), CPU)
+    with torch.inference_mode():
+        torch.testing.assert_close(tested.exact(x), module(x), rtol=1e-4, atol=1e-4)
+        with distorted(tested.original.model, "gaussian", 0.3, 0, stored=tested.stored):
+            tested.refresh()
+            assert not torch.allclose(tested.original(x), module(x), rtol=1e-2, atol=1e-2)
+            torch.testing.assert_close(tested.exact(x), tested.original(x), rtol=1e-4, atol=1e-4)
 
 
 def test_a_weight_that_depends_on_the_image_is_none() -> None:
