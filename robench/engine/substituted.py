@@ -39,7 +39,7 @@ def substitute(module: nn.Module, weights: Iterable[torch.Tensor]) -> None:
     """
     kept = [nn.Parameter(weight.detach().clone(), requires_grad=False) for weight in weights]
     module.seen_weights = nn.ParameterList(kept)
-    module.given = tuple(kept)
+    module.given = tuple(kept)  # type: ignore[assignment]
     module.__class__ = _subclass(type(module))
 
 

@@ -60,14 +60,14 @@ def load_file(spec: str) -> LoadedModel:
 def from_any(module: nn.Module, name: str, *, own: bool = False) -> LoadedModel:
     """A module of the user's, or of a factory's; arguments as for ``robench.engine.loaded.from_module``.
 
-    A PT2E-quantized program becomes a graph that passes gradients, as one from a file does.
+    A program of torch.export, quantized or not, becomes what the same program from a file does.
     """
-    from robench.formats.exported import from_quantized, is_quantized
+    from robench.formats.exported import from_program, is_program
 
     module = unwrapped(module)
-    if is_quantized(module):
+    if is_program(module):
         assert isinstance(module, fx.GraphModule)
-        return from_quantized(module, name)
+        return from_program(module, name)
     return from_module(module, name, own=own)
 
 

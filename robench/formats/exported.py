@@ -43,33 +43,37 @@ def load(path: Path, name: str) -> LoadedModel:
         # Operators of quantized programs are registered by this import.
         import torch.ao.quantization.fx._decomposed
 
-        program = torch.export.load(str(path))
-        shape = _input_shape(program, name)
-        layers, graph = _as_modules(program.module(check_guards=False))
-    module = for_any_batch(graph, shape) if shape[0] else graph
-    loaded = _loaded(name, module, _renamed(layers.stored, module), path.stat().st_size)
-    return replace(loaded, digest=file_digest(path))
-
-
-def from_quantized(module: fx.GraphModule, name: str) -> LoadedModel:
-    """A PT2E-quantized program as it is in Python; the module itself stays as it is."""
-    layers, graph = _as_modules(module)
-    return _loaded(name, graph, layers.stored, sum(tensor.nbytes for tensor in module.state_dict().values()))
-
-
-def is_quantized(module: nn.Module) -> bool:
-    """Whether a module is a program that PT2E has quantized."""
-    return isinstance(module, fx.GraphModule) and any(
-        str(node.target).startswith("quantized_decomposed.") for node in module.graph.nodes
+        program = torch.export.load(str(path)).module(check_guards=False)
+        loaded = from_program(program, name)
+    return replace(
+        loaded, card=loaded.card.with_size(loaded.card.weights, path.stat().st_size), digest=file_digest(path)
     )
 
 
-def _loaded(name: str, module: nn.Module, coded: dict[str, StoredWeight], size: int) -> LoadedModel:
+def from_program(program: fx.GraphModule, name: str) -> LoadedModel:
+    """What ``ExportedProgram.module`` gives, as a module that holds its weights; the program itself stays as it is.
+
+    Raises:
+        RobenchError: it takes something else than images.
+    """
+    shape = _input_shape(program, name)
+    layers, graph = _as_modules(program)
+    module = for_any_batch(graph, shape) if shape[0] else graph
+    coded = _renamed(layers.stored, module)
     stored = stored_weights(module, coded)
     bits = max((weight.bits for weight in coded.values()), default=32)
     card = ModelCard(name, architecture="pt2", quantizer="pt2e" if coded else "fp", bits=bits)
+    size = sum(tensor.nbytes for tensor in program.state_dict().values())
     sealed = "" if stored else NO_WEIGHTS
     return LoadedModel(card.with_size(count_weights(module), size), module, stored, sealed=sealed)
+
+
+def is_program(module: nn.Module) -> bool:
+    """Whether a module is what torch.export makes of one: a graph of torch's operators."""
+    return isinstance(module, fx.GraphModule) and any(
+        isinstance(node.target, torch._ops.OpOverload)  # noqa: SLF001 (the class has no public name)
+        for node in module.graph.nodes
+    )
 
 
 def _renamed(stored: dict[str, StoredWeight], module: nn.Module) -> dict[str, StoredWeight]:
@@ -78,11 +82,9 @@ def _renamed(stored: dict[str, StoredWeight], module: nn.Module) -> dict[str, St
     return {f"{prefix}{name}": weight for name, weight in stored.items()}
 
 
-def _input_shape(program: Any, name: str) -> tuple[int, ...]:
+def _input_shape(program: fx.GraphModule, name: str) -> tuple[int, ...]:
     """[N, C, H, W] of the input; 0 where any number will do."""
-    inputs = program.graph_signature.user_inputs
-    found = [node for node in program.graph.nodes if node.op == "placeholder" and node.name in inputs]
-    values = [node.meta.get("val") for node in found]
+    values = [node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"]
     if len(values) != 1 or not isinstance(values[0], torch.Tensor) or values[0].dim() != 4:
         what = ", ".join(str(list(v.shape)) if isinstance(v, torch.Tensor) else str(v) for v in values) or "nothing"
         raise RobenchError(f"{name} takes {what}; robench gives one tensor of images [N, C, H, W].")

@@ -82,12 +82,15 @@ def test_torchscript_gives_the_counts_of_the_module(
     assert found["bit_error"].total == 0
 
 
-@pytest.mark.parametrize("form", ["exported", "float_onnx"])
+@pytest.mark.parametrize("form", ["exported", "program", "float_onnx"])
 def test_graphs_give_the_counts_of_the_module_and_hold_its_weights(
     form: str, request: pytest.FixtureRequest, suite: str, factory_counts: dict[str, Measurement]
 ) -> None:
-    path = request.getfixturevalue(form)
-    found = evaluate(f"{'pt2' if form == 'exported' else 'onnx'}:{path}", suite)
+    if form == "program":  # as a factory gives it
+        model: object = torch.export.load(request.getfixturevalue("exported")).module()
+    else:
+        model = f"{'pt2' if form == 'exported' else 'onnx'}:{request.getfixturevalue(form)}"
+    found = evaluate(model, suite)
     for name in ("clean", "gaussian", "fgsm", "pgd", "square"):
         assert abs(found[name].correct - factory_counts[name].correct) <= 1, name
     assert found["weights"].total == found["bit_error"].total == 32
