@@ -8,10 +8,12 @@ from torch import nn
 
 from robench import zoo
 from robench.core.errors import RobenchError
+from robench.core.files import short
 from robench.core.types import Suite, Value
 from robench.data.base import Dataset
 from robench.engine.foreign import unwrapped
 from robench.engine.loaded import LoadedModel
+from robench.engine.outputs import give_logits_alone
 from robench.engine.seen import with_seen_weights
 from robench.engine.verdict import CPU, to_pixels
 from robench.formats import from_any
@@ -90,7 +92,7 @@ class Source:
 
 
 def check_models(request: Request) -> None:
-    """Raise RobenchError where something is given as a model, or as the twin, that is none."""
+    """Raise RobenchError where something is given as a model, or as the twin, that is none, or options for no model."""
     for model in (*request.models, request.twin):
         if isinstance(model, str | nn.Module | LoadedModel):
             continue
@@ -104,6 +106,11 @@ def check_models(request: Request) -> None:
         else:
             what = kind
         raise RobenchError(f"a model is a name or a torch.nn.Module (several in a list), not {what}.")
+    if request.options and not any(
+        isinstance(m, str) and zoo.takes_checkpoint(m) for m in (*request.models, request.twin)
+    ):
+        given = " ".join(f"{name}={value}" for name, value in request.options.items())
+        raise RobenchError(f"--option {short(given)} goes with timm:NAME or a factory, and there is none.")
 
 
 def sources(request: Request) -> list[Source]:
@@ -146,8 +153,10 @@ def load_model(source: Source, data: Dataset, request: Request) -> LoadedModel:
     return replace(loaded, card=replace(loaded.card, name=source.name)) if source.name else loaded
 
 
-def with_own_codes(loaded: LoadedModel, data: Dataset, request: Request) -> LoadedModel:
-    """A model with the low-bit weights that are seen in it, where it brings no stored ones.
+def looked_at(loaded: LoadedModel, data: Dataset, request: Request) -> LoadedModel:
+    """A model after a look at it on a few images: its logits alone, and the low-bit weights that are seen in it.
+
+    One of the zoo gives its logits, and brings its stored weights.
 
     Args:
         loaded: the model.
@@ -156,7 +165,9 @@ def with_own_codes(loaded: LoadedModel, data: Dataset, request: Request) -> Load
     """
     if loaded.card.sha256:
         return loaded
-    return with_seen_weights(loaded, to_pixels(data.images[:SEEN], CPU), request.bits)
+    x = to_pixels(data.images[:SEEN], CPU)
+    give_logits_alone(loaded.module, x)
+    return with_seen_weights(loaded, x, request.bits)
 
 
 def _bare(source: Source, data: Dataset, request: Request) -> LoadedModel:
@@ -188,7 +199,7 @@ def pair(loaded: list[LoadedModel], data: Dataset, request: Request, quantizer: 
             if spec not in given:
                 twin = Source(spec, request.twin_checkpoint)
                 other = load_model(_beside(twin) if spec == source.model else twin, data, request)
-                given[spec] = with_own_codes(other, data, request)
+                given[spec] = looked_at(other, data, request)
             found[model] = given[spec]
             continue
         named = _twin(model, [*loaded, *found.values()], data, request, quantizer)
@@ -209,4 +220,4 @@ def _twin(
         return same_set[0]
     if auto:
         return zoo.twin_of(model.card, name)
-    return with_own_codes(load_model(Source(name), data, request), data, request)
+    return looked_at(load_model(Source(name), data, request), data, request)

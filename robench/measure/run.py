@@ -27,7 +27,7 @@ from robench.engine.task import Task
 from robench.measure.environment import provenance
 from robench.measure.measure import measure
 from robench.measure.plan import Planned, plan
-from robench.measure.request import Model, Request, check_models, load_model, pair, sources, with_own_codes
+from robench.measure.request import Model, Request, check_models, load_model, looked_at, pair, sources
 from robench.measure.store import Store
 from robench.results.cards import Card
 
@@ -125,7 +125,7 @@ def open_run(request: Request, notify: Callable[[str], None] = lambda notice: No
         if precision := other_precision(model.module):
             notify(f"{model.card.name}: its parameters are {precision}; they are measured in float32.")
     data = _ready(data.sized(_input_size(loaded, request.image_size)), notify)
-    loaded = [with_own_codes(model, data, request) for model in loaded]
+    loaded = [looked_at(model, data, request) for model in loaded]
     calibration = _calibration(request, suite, data)
     if request.quantize:
         pairs = {quantized(model, request.quantize, calibration): model for model in loaded}

@@ -143,7 +143,7 @@ class Returns(torch.nn.Module):
         (Wrong((10, 1)), "logits must be"),
         (Wrong((10,), float("nan")), "logits that are not finite"),
         (torch.nn.Linear(7, 10), "fails on images"),
-        (Returns(lambda logits: {"logits": logits, "loss": 0}), "it returns a dict of logits and loss; let it return"),
+        (Returns(lambda logits: {"guess": logits.argmax(1), "loss": 0}), "it returns a dict of guess and loss; let it"),
         (Returns(lambda logits: (logits, logits)), "it returns a tuple; let it return its logits alone"),
     ],
 )
@@ -152,6 +152,15 @@ def test_a_model_that_does_not_fit_is_one_sentence(model: torch.nn.Module, sente
         prepare(from_module(model, "mine"), digits, torch.device("cpu"))
     with pytest.raises(RobenchError, match=sentence):
         robench.evaluate(model, "digits", "quick", conditions="clean", n_images=64)
+
+
+def test_logits_in_a_dictionary_are_measured_as_logits_alone() -> None:
+    torch.manual_seed(0)
+    plain = Returns(lambda logits: logits)
+    other = Returns(lambda logits: {"loss": 0.0, "logits": logits})
+    other.load_state_dict(plain.state_dict())
+    cards = robench.evaluate([plain, other], "digits", "quick", n_images=32, name=["plain", "other"])
+    assert [m.correct for m in cards[0].measurements] == [m.correct for m in cards[1].measurements]
 
 
 @pytest.mark.parametrize(

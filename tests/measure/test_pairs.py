@@ -83,6 +83,8 @@ def test_what_does_not_fit_is_one_sentence(changes: dict, sentence: str, spec: s
 def test_options_are_not_for_models_that_bring_a_card() -> None:
     with pytest.raises(RobenchError, match="fp_resnet20 takes none"):
         zoo.load("fp_resnet20", "digits", 10, options={"width": 2})
+    with pytest.raises(RobenchError, match="--option width=2 goes with timm:NAME or a factory, and there is none"):
+        robench.evaluate("fp_resnet20", options={"width": 2}, **SETTINGS)
 
 
 def test_a_timm_model_has_options_and_classes_of_its_own(tmp_path: Path) -> None:
