@@ -54,7 +54,8 @@ def read_npy(path: Path, what: str) -> npt.NDArray:
     check_data_file(path, what)
     try:
         with path.open("rb") as file:
-            _check_size(f"the array in {path}", _declared(file) + file.tell(), path.stat().st_size)
+            array = f"the array in {path}"
+            _check_size(array, _declared(file, array) + file.tell(), path.stat().st_size)
             file.seek(0)
             return np.lib.format.read_array(file, allow_pickle=False)
     except RobenchError:
@@ -87,12 +88,12 @@ def _member(archive: zipfile.ZipFile, name: str, path: Path) -> npt.NDArray:
     if f"{name}.npy" not in known:
         held = ", ".join(member.removesuffix(".npy") for member in known[:10]) or "nothing"
         raise RobenchError(f"{path} must hold an array {name!r}, and holds {short(held)}.")
-    entry = archive.getinfo(f"{name}.npy")
+    entry, array = archive.getinfo(f"{name}.npy"), f"the array {name} in {path}"
     with archive.open(entry) as file:
-        size = _declared(file) + file.tell()
-    _check_size(f"the array {name} in {path}", size, entry.file_size)
+        size = _declared(file, array) + file.tell()
+    _check_size(array, size, entry.file_size)
     if size > max(FREE, RATIO * entry.compress_size):
-        raise RobenchError(f"the array {name} in {path} takes {size:,} bytes from {entry.compress_size:,}; save less.")
+        raise RobenchError(f"{array} takes {size:,} bytes from {entry.compress_size:,}; save less.")
     with archive.open(entry) as file:
         return np.lib.format.read_array(file, allow_pickle=False)
 
@@ -102,11 +103,11 @@ def _check_size(array: str, declared: int, held: int) -> None:
         raise RobenchError(f"{array} declares {declared:,} bytes, and there are {held:,}.")
 
 
-def _declared(file: IO[bytes]) -> int:
+def _declared(file: IO[bytes], array: str) -> int:
     """Bytes of the array that an .npy header announces; the file is left behind the header."""
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = read(file)
     if dtype.hasobject:
-        raise RobenchError("an array of Python objects is not read; save numbers, or strings: np.array(labels, str).")
+        raise RobenchError(f"{array} is of Python objects; save numbers, or strings: np.array(labels, str).")
     return math.prod(shape) * dtype.itemsize

@@ -133,7 +133,7 @@ DATA: dict[str, Case] = {
     "LFS pointer": (lambda folder: raw(folder, b"version https://git-lfs.github.com/spec/v1\n"), "git lfs pull"),
     "text": (lambda folder: raw(folder, b"hello"), "cannot be read as .npz"),
     "pickle": (lambda folder: raw(folder, pickle.dumps([1])), "cannot be read as .npz"),
-    "objects": (lambda folder: npz(folder, x=np.array([None]), y=[0]), "array of Python objects"),
+    "objects": (lambda folder: npz(folder, x=np.array([None]), y=[0]), "is of Python objects"),
     "labels of floats": (lambda folder: npz(folder, x=PIXELS, y=[0.5, 1.7]), "must be whole numbers"),
     "labels that are no text": (lambda folder: npz(folder, x=PIXELS, y=[b"\xff", b"a"]), "no text in UTF-8"),
     "names of classes in numbers": (lambda folder: npz(folder, x=PIXELS, y=[0, 1], classes=[1, 2]), "must be strings"),
