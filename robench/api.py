@@ -105,7 +105,7 @@ def evaluate(
         progress: show a bar.
         **settings: further fields of ``robench.measure.request.Request``: twin, twin_checkpoint, options, num_classes,
             bits, quantize, conditions, n_images, seed, image_size, batch_size, data_dir, device, gradients,
-            early_stopping, verdicts, store, trust.
+            early_stopping, verdicts, store, trust, witness.
 
     Returns:
         The model's result card, or a list of cards; ``card.twin_card`` is that of its twin, or None.
@@ -117,7 +117,9 @@ def evaluate(
     models = tuple(model) if isinstance(model, list | tuple) else (model,)
     names: tuple[str, ...] = (name,) if isinstance(name, str) else tuple(name)
     files = (checkpoint,) if isinstance(checkpoint, str | Path) else tuple(checkpoint)
-    paths = {key: Path(settings[key]) for key in ("data_dir", "twin_checkpoint", "store") if settings.get(key)}
+    paths = {
+        key: Path(settings[key]) for key in ("data_dir", "twin_checkpoint", "store", "witness") if settings.get(key)
+    }
     request = Request(models, dataset, suite, names=names, checkpoints=tuple(map(Path, files)), **settings | paths)
     with in_front(Path(zoo) if zoo else None), open_run(request, logger.warning) as run:
         _measure(run, progress=progress)

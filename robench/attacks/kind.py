@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from robench.attacks import NORMS
 from robench.attacks.comparisons import doubts
 from robench.core.errors import RobenchError
 from robench.core.kinds import Axis, Kind, Progress, register
-from robench.core.types import Condition, Measurement, ResultCard, Value
+from robench.core.types import Bits, Condition, Measurement, ResultCard, Value
 
 if TYPE_CHECKING:
     from robench.engine.task import Task
@@ -56,8 +56,28 @@ class AttackKind(Kind):
         level = condition.grid.index(condition.level) if condition.level in condition.grid else 0
         outcomes = found.top1[level], found.top5[level]
         return Measurement(
-            condition, task.draw, *outcomes, found.flags, rounded=found.rounded[level], distance=found.distance
+            condition,
+            task.draw,
+            *outcomes,
+            found.flags,
+            rounded=found.rounded[level],
+            distance=found.distance,
+            witness=found.witness,
         )
+
+    def tolerance(self, condition: Condition) -> float:
+        """Attacks take other ways where gradients are added in another order, or in bfloat16."""
+        return 0.01
+
+    def leaves_witness(self, condition: Condition) -> bool:
+        """Adversarial images."""
+        return True
+
+    def confirm(self, task: "Task", measurement: Measurement, witness: Mapping[str, Any]) -> Bits:
+        """One forward pass with the adversarial images, of all epsilons that were searched together."""
+        from robench.attacks.witness import unconfirmed
+
+        return unconfirmed(task, measurement, witness)
 
     def plugin(self, condition: Condition) -> object:
         """The attack's function."""

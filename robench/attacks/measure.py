@@ -17,7 +17,9 @@ def search(task: Task, progress: Progress) -> SearchResult:
         clean, _ = clean_outcomes(task)
         model, data, size = task.model, task.data, task.batch_size
         with model.stopping_early(model.early_stopping and _predictable(task)):
-            found = Search(model, data, clean, condition, task.seed, task.draw, size, progress).run()
+            found = Search(
+                model, data, clean, condition, task.seed, task.draw, size, progress, witness=task.witness
+            ).run()
         flags = _gradient_flags(task) if condition.fact("gradient") else ()
         return replace(found, flags=found.flags + flags)
 

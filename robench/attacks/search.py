@@ -26,6 +26,7 @@ from robench.attacks import Traits
 from robench.attacks.apply import attempt, check, resume, time_limit
 from robench.attacks.losses import misclassification_margin
 from robench.attacks.toolbox import BestSoFar, fooled, loss_and_gradient, per_image
+from robench.attacks.witness import Witness
 from robench.core.errors import RobenchError
 from robench.core.types import Bits, Condition, Floats
 from robench.data.base import Dataset
@@ -54,6 +55,7 @@ class SearchResult:
         rounded: the same as top1, for the adversarial images rounded to 8 bits.
         distance: float32 [N], how far those are from the originals (see Measurement); empty for more than one level.
         flags: reasons to doubt it.
+        witness: see ``robench.attacks.witness``; empty where it was not asked for.
     """
 
     top1: Bits
@@ -61,6 +63,7 @@ class SearchResult:
     rounded: Bits
     distance: Floats
     flags: tuple[str, ...]
+    witness: dict[str, npt.NDArray]
 
 
 def _attacked(model: ModelUnderTest, traits: Traits) -> tuple[Blocked, Blocked | None]:
@@ -106,6 +109,7 @@ class Search:
         seed, draw: of the random streams.
         batch_size: images that are attacked at once.
         progress: called with (images done, robust so far).
+        witness: keep the adversarial images.
     """
 
     def __init__(
@@ -118,6 +122,8 @@ class Search:
         draw: int,
         batch_size: int,
         progress: Progress,
+        *,
+        witness: bool = False,
     ) -> None:
         self.model, self.data = model, data
         self.seed, self.draw, self.progress = seed, draw, progress
@@ -137,6 +143,7 @@ class Search:
         self.distance = np.zeros(images if levels == 1 else 0, np.float32)
         self.changed = False
         self.beyond, self.broken, self.unfinished = np.zeros((3, images), bool)
+        self.witness = Witness(data.images, levels) if witness else None
         self.by_second = np.zeros(images, bool)  # fooled by the second gradients where the first ones failed
 
     def run(self) -> SearchResult:
@@ -152,7 +159,9 @@ class Search:
         level = np.arange(len(self.grid))[:, None]
         top1 = level <= self.low
         top5 = top1 | np.logical_and.accumulate(self.top5, axis=0)
-        return SearchResult(top1, top5, np.logical_and.accumulate(self.rounded, axis=0), self.distance, flags)
+        witness = self.witness.arrays() if self.witness else {}
+        rounded = np.logical_and.accumulate(self.rounded, axis=0)
+        return SearchResult(top1, top5, rounded, self.distance, flags, witness)
 
     def _first_guess(self) -> Indices:
         """The largest level at which each image should still be robust, by the loss's slope at the clean image."""
@@ -237,6 +246,8 @@ class Search:
         self.low[lost] = np.minimum(self.low[lost], levels[~robust] - 1)
         self.top5[levels, images] &= top5
         self.rounded[levels, images] &= rounded
+        if self.witness:
+            self.witness.offer(images[~rounded], levels[~rounded], stored[torch.from_numpy(~rounded)])
         if len(self.grid) == 1:
             self.distance[images] = 255 * (stored - x).abs().flatten(1).mean(1).cpu().numpy()
         return robust

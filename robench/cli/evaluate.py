@@ -102,6 +102,10 @@ def evaluate(
     store: Annotated[Path, typer.Option(help="SQLite file of measurements; a stopped run goes on from it.")] = Path(
         "runs/measurements.sqlite"
     ),
+    witness: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Keep the adversarial images, and flipped bits: see robench confirm."),
+    ] = None,
     plugin: Plugins = None,
     trust: Trust = False,
     zoo: Zoo = None,
@@ -144,6 +148,7 @@ def evaluate(
         verdicts=verdicts,
         store=store,
         trust=trust,
+        witness=witness,
     )
     with open_run(request, say) as run:
         if publish:
@@ -167,7 +172,13 @@ def evaluate(
         typer.echo(json.dumps(data if len(data) > 1 else data[0], indent=1))
         return
     _print_tables(requested, full=full)
-    results.print(f"Result cards: {out}/   measurements: {store}", soft_wrap=True)
+    kept = f"   witnesses: {witness} ({_size(witness)})" if witness else ""
+    results.print(f"Result cards: {out}/   measurements: {store}{kept}", soft_wrap=True)
+
+
+def _size(folder: Path) -> str:
+    """Of the files in a folder, such as ``1.2 MB``."""
+    return f"{sum(path.stat().st_size for path in folder.glob('*.npz')) / 1e6:.1f} MB"
 
 
 def _suite(name: str | None, lines: dict[str, list[str]]) -> "str | Suite":

@@ -31,6 +31,7 @@ METAVARS = {
     "runs": "FOLDER",
     "second": "CARD",
     "seed": "N",
+    "share": "SHARE",
     "std": "NUMBERS",
     "store": "FILE",
     "training": "WORDS",
@@ -52,7 +53,7 @@ PANELS = {
     "Computation": ("device", "batch_size", "gradients", "verdicts", "all_steps", "precision", "compiled", "trust"),
     "Output": (
         "out", "store", "runs", "publish", "check", "full", "as_json", "form", "formats", "width", "intervals",
-        "differences", "into",
+        "differences", "into", "witness", "record",
     ),
 }  # fmt: skip
 """Group of options -> its parameters, in every command."""
@@ -80,6 +81,8 @@ EXAMPLES = {
     "cite": ("robench cite twn_resnet20 --suite robench-v1 > references.bib",),
     "show": ("robench show twn_resnet20", "robench show digits/twn_resnet20"),
     "list": ("robench list models", "robench list models --zoo models", "robench list suites"),
+    "confirm": ("robench confirm runs/mine.digits.quick.json --witness witness",),
+    "verify": ("robench verify runs/mine.digits.quick.json", "robench verify CARD --share 0.2 --record leaderboards"),
     "reproduce": ("robench reproduce merolla", "robench reproduce bit-flips", "robench reproduce poster --check"),
     "train": ("robench train digits/twn_resnet20", "robench train cifar10/twn_resnet20 --seed 1 --compile"),
     "leaderboard": ("robench leaderboard", "robench leaderboard --board board --check"),

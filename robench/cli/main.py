@@ -6,6 +6,7 @@ import robench.cli.evaluate
 import robench.cli.leaderboard
 import robench.cli.listing
 import robench.cli.plot
+import robench.cli.proof
 import robench.cli.reproduce
 import robench.cli.show
 import robench.cli.site

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from robench.core.registry import Registry
-from robench.core.types import Condition, Measurement, ResultCard, Value
+from robench.core.types import Bits, Condition, Measurement, ResultCard, Value
 
 Progress = Callable[[int, int], None]
 """Called with (images done, correct so far)."""
@@ -117,6 +117,27 @@ class Kind(ABC):
     def family(self, condition: Condition) -> str:
         """Which conditions share one weight in a score, however many they are."""
         return condition.name
+
+    def tolerance(self, condition: Condition) -> float:
+        """Share of the images whose outcomes may differ when it is measured again on another machine."""
+        return 0.002
+
+    def leaves_witness(self, condition: Condition) -> bool:
+        """Whether what falls under a condition can be shown to others (see ``confirm``)."""
+        return False
+
+    def confirm(self, task: Any, measurement: Measurement, witness: Mapping[str, Any]) -> Bits:
+        """Which of the images that fell by a measurement are not seen to fall by its witness, bool [N].
+
+        Args:
+            task: a ``robench.engine.task.Task`` of the measurement's condition.
+            measurement: what a card says.
+            witness: arrays, as this kind's ``measure`` left them; perhaps edited since.
+
+        Raises:
+            RobenchError: the arrays are of another form.
+        """
+        raise NotImplementedError
 
     def doubts(self, card: ResultCard, condition: Condition) -> list[str]:
         """Reasons to doubt its figure that other measurements of the same card give."""

@@ -1,5 +1,6 @@
 """What travels between the packages: conditions, measurements, model cards, suites and result cards."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -106,6 +107,8 @@ class Measurement:
         seconds: wall time.
         numbers: what else was counted, sorted by name, such as the bits that flipped.
         path: (changes so far, images that are right) of a measurement that goes step by step; empty otherwise.
+        witness: arrays by name that show what fell, where they were asked for; what they are is the kind's. They are
+            kept in a file of their own, not in stores and cards.
     """
 
     condition: Condition
@@ -118,6 +121,7 @@ class Measurement:
     distance: Floats = field(default_factory=lambda: np.zeros(0, np.float32))
     numbers: tuple[tuple[str, int], ...] = ()
     path: tuple[tuple[int, int], ...] = ()
+    witness: Mapping[str, npt.NDArray] = field(default_factory=dict, repr=False)
 
     @property
     def correct(self) -> int:

@@ -18,9 +18,10 @@ CHECKED = 64
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """One measurement to take: everything that decides its outcomes, and the batch size, which does not.
+    """One measurement to take: everything that decides its outcomes, and what does not, its batch size and witness.
 
-    ``calibration`` holds training images, where the condition asks for them.
+    ``calibration`` holds training images, where the condition asks for them; with ``witness``, what shows that images
+    fell is kept.
     """
 
     model: ModelUnderTest
@@ -30,6 +31,7 @@ class Task:
     seed: int
     batch_size: int
     calibration: Dataset | None = None
+    witness: bool = False
 
 
 def batches(task: Task, images: Blocks) -> Iterator[tuple[int, torch.Tensor, torch.Tensor]]:

@@ -1,13 +1,14 @@
 """Memory faults as a kind of condition."""
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from robench.core.errors import RobenchError
 from robench.core.kinds import Axis, Kind, Progress, register
-from robench.core.types import Condition, Measurement, Value
+from robench.core.types import Bits, Condition, Measurement, Value
 from robench.faults import FAULTS, TIME, DoesNotApplyError
 
 if TYPE_CHECKING:
@@ -55,6 +56,20 @@ class FaultKind(Kind):
     def calibrates(self, condition: Condition) -> bool:
         """A search looks for harmful bits on training images."""
         return condition.fact("acts_on") == "search"
+
+    def tolerance(self, condition: Condition) -> float:
+        """A search may take another way to chance on another machine; its bits can be seen (see ``confirm``)."""
+        return 1.0 if condition.fact("acts_on") == "search" else super().tolerance(condition)
+
+    def leaves_witness(self, condition: Condition) -> bool:
+        """The bits that a search has turned; other faults are drawn again from their seed."""
+        return condition.fact("acts_on") == "search"
+
+    def confirm(self, task: "Task", measurement: Measurement, witness: Mapping[str, Any]) -> Bits:
+        """One forward pass with the bits turned."""
+        from robench.faults.witness import unconfirmed
+
+        return unconfirmed(task, measurement, witness)
 
     def counts(self, condition: Condition) -> bool:
         """What comes by chance, on the weights as they are stored.

@@ -14,6 +14,7 @@ from robench.engine.verdict import to_pixels
 from robench.faults import DoesNotApplyError
 from robench.faults.apply import check, chip, struck, target_weights
 from robench.faults.victim import Victim
+from robench.faults.witness import turned_bits
 
 Step = tuple[str, torch.Tensor]
 
@@ -57,16 +58,20 @@ def _searched(task: Task, progress: Progress) -> Measurement:
         raise DoesNotApplyError("this model stores floats, of which one bit of the exponent is enough")
     try:
         with replaced(model, {name: model.state_dict()[name] for name in coded}):
-            outcomes, path, at_chance = _Walk(task, Victim(tested, coded, _images(task)), progress).run()
+            walk = _Walk(task, Victim(tested, coded, _images(task)), progress)
+            outcomes, path, at_chance = walk.run()
     finally:
         tested.refresh()
     size, flips = sum(weight.values.numel() * weight.bits for weight in coded.values()), path[-1][0]
     numbers = {"bits": size, "flips": flips} | ({"flips_to_chance": flips} if at_chance else {})
-    return Measurement(task.condition, task.draw, *outcomes, numbers=tuple(sorted(numbers.items())), path=path)
+    witness = turned_bits(walk.steps, flips) if task.witness else {}
+    return Measurement(
+        task.condition, task.draw, *outcomes, numbers=tuple(sorted(numbers.items())), path=path, witness=witness
+    )
 
 
 class _Walk:
-    """From the sound model, flip by flip, to the first state at chance.
+    """From the sound model, flip by flip, to the first state at chance; ``steps`` may go beyond that.
 
     Not every state is judged. Where one is at chance, and the judged one before it is not, those in between are judged
     by halves: the one that is found is at chance, and the one before it is not.
@@ -77,6 +82,7 @@ class _Walk:
         self.limit = int(task.condition.level or 0)
         self.chance = max(CHANCE / len(task.data.classes) * len(task.data), np.bincount(task.data.labels).max())
         self.judged = {0: clean_outcomes(task)}
+        self.steps: list[Step] = []  # all of them, in order
 
     def run(self) -> tuple[tuple[Bits, Bits], tuple[tuple[int, int], ...], bool]:
         """Outcomes in the last state; (flips, images that are right) of judged states; if it is at chance."""
@@ -85,6 +91,7 @@ class _Walk:
         done = 0
         for step in check(self.task.condition)[0].function(self.victim, self.limit, streams):
             steps.append(step)
+            self.steps.append(step)
             done += len(step[1])
             if done - max(self.judged) >= max(2, done // GAP) or done == self.limit:
                 if self._at_chance(done):

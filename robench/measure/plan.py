@@ -24,7 +24,13 @@ class Planned:
 
 
 def plan(
-    models: Iterable[ModelUnderTest], data: Dataset, suite: Suite, batch_size: int | None, calibration: Dataset | None
+    models: Iterable[ModelUnderTest],
+    data: Dataset,
+    suite: Suite,
+    batch_size: int | None,
+    calibration: Dataset | None,
+    *,
+    witness: bool = False,
 ) -> tuple[Planned, ...]:
     """All measurements in order: a condition for every model before the next, so that its images are made once.
 
@@ -34,13 +40,15 @@ def plan(
         suite: the conditions and the seed.
         batch_size: images held at once, None for as many as their size allows; no outcome depends on it.
         calibration: training images, for conditions that need them.
+        witness: keep what shows that images fell, where a kind of condition knows how.
     """
     size = batch_size or (LARGE_BATCH if is_large(data) else BATCH)
     everyone, found = tuple(models), list[Planned]()
     for condition in suite.conditions:
-        code, training = plugin_code(condition), calibration if kind_of(condition).calibrates(condition) else None
+        code, kind = plugin_code(condition), kind_of(condition)
+        training, shows = calibration if kind.calibrates(condition) else None, kind.leaves_witness(condition)
         for draw in range(condition.draws):
             for model in everyone:
-                task = Task(model, data, condition, draw, suite.seed, size, training)
+                task = Task(model, data, condition, draw, suite.seed, size, training, witness and shows)
                 found.append(Planned(task, measurement_key(task, code)))
     return tuple(found)

@@ -55,6 +55,7 @@ class Request:
         verdicts: torch, or runtime: that which a model ships with (onnxruntime for ``onnx:FILE``) judges each image.
         store: an SQLite file that keeps measurements; without it nothing is kept.
         trust: run code that the cards of model folders name.
+        witness: a folder for what shows that images fell (see docs/proof.md); None to keep nothing.
     """
 
     models: tuple[Model, ...]
@@ -80,6 +81,7 @@ class Request:
     verdicts: str = "torch"
     store: Path | None = None
     trust: bool = False
+    witness: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from robench import suites, zoo
 from robench.core.errors import RobenchError
-from robench.core.files import short
+from robench.core.files import exists, short
 from robench.core.kinds import Progress, kind_of
 from robench.core.types import LARGEST_SEED, MOST_CLASSES, MOST_IMAGES, DataCard, Measurement, Suite
 from robench.data.base import SMALLEST, Dataset
@@ -24,6 +25,7 @@ from robench.engine.precision import reproducibly
 from robench.engine.prepare import choose_device, prepare
 from robench.engine.quantize import needs_images, quantized
 from robench.engine.task import Task
+from robench.measure import witness
 from robench.measure.environment import provenance
 from robench.measure.measure import measure
 from robench.measure.plan import Planned, plan
@@ -48,6 +50,7 @@ class Run:
         work: all measurements, in order.
         store: what is measured already, and where the rest goes.
         calibration: training images, for conditions that need them.
+        witness: a folder for what shows that images fell; None where nothing of it is kept.
     """
 
     requested: tuple[ModelUnderTest, ...]
@@ -57,6 +60,7 @@ class Run:
     work: tuple[Planned, ...]
     store: Store
     calibration: Dataset | None
+    witness: Path | None = None
 
     @property
     def models(self) -> tuple[ModelUnderTest, ...]:
@@ -64,8 +68,11 @@ class Run:
         return tuple(dict.fromkeys([*self.requested, *self.twins.values()]))
 
     def pending(self) -> list[Planned]:
-        """What no run has measured yet."""
-        return [item for item in self.work if self._stored(item) is None]
+        """What no run has measured yet, or of which the witness is missing."""
+        return [item for item in self.work if self._stored(item) is None or self._lacks_witness(item.task)]
+
+    def _lacks_witness(self, task: Task) -> bool:
+        return self.witness is not None and task.witness and not exists(witness.path_of(task, self.witness))
 
     def measure(
         self,
@@ -76,6 +83,8 @@ class Run:
         """Take measurements, each stored before the next begins."""
         for item in work:
             measurement = measure(item.task, progress(item.task))
+            if self.witness is not None and measurement.witness:
+                witness.write(item.task, measurement.witness, self.witness)
             self.store.put(item.key, item.task.model.card.name, measurement)
             done(item.task, measurement)
 
@@ -138,10 +147,11 @@ def open_run(request: Request, notify: Callable[[str], None] = lambda notice: No
         for tested in models.values():
             if tested.no_gradient:
                 notify(_without_gradients(tested))
-        work = plan(models.values(), data, suite, request.batch_size, calibration)
+        kept = request.witness
+        work = plan(models.values(), data, suite, request.batch_size, calibration, witness=kept is not None)
         store = Store(request.store)
         try:
-            yield Run(tuple(models[model] for model in loaded), twins, data, suite, work, store, calibration)
+            yield Run(tuple(models[model] for model in loaded), twins, data, suite, work, store, calibration, kept)
         finally:
             store.close()
 
