@@ -249,6 +249,7 @@ class ResultCard:
         twin: name and sha256 of the twin, both empty if there is none.
         provenance: versions, commit, machine, time.
         twin_card: the twin's own result card, where it was measured in the same call; not written with this one.
+        standing: how far a board has checked it (see ``robench.results.standing``); not written with it.
     """
 
     model: ModelCard
@@ -258,6 +259,7 @@ class ResultCard:
     twin: tuple[str, str] = ("", "")
     provenance: dict[str, str] = field(default_factory=dict)
     twin_card: "ResultCard | None" = None
+    standing: str = "self-reported"
 
     def __repr__(self) -> str:
         """In one line."""

@@ -1,12 +1,13 @@
 """From a folder of cards to one markdown file a suite, and whether the files are up to date."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from robench.core.errors import RobenchError
 from robench.core.files import read_text, write_text
 from robench.core.types import ResultCard, Suite
-from robench.results import cards, memory
+from robench.results import cards, memory, standing
 from robench.results.figures import board_figure, draw
 from robench.results.markdown import by_images, leaderboard
 
@@ -20,13 +21,15 @@ def _refuse(reason: str) -> None:
 def _by_suite(folder: Path, tell: Tell) -> dict[str, list[ResultCard]]:
     """The cards of a folder by the name of their suite; ``tell`` hears of those that cannot be read."""
     found: dict[str, list[ResultCard]] = {}
+    checks = standing.read(folder.parent)
     for path in sorted(folder.glob("*.json")):
         try:
             card = cards.read(path)
         except RobenchError as error:
             tell(str(error))
         else:
-            found.setdefault(card.suite.name, []).append(card)
+            known = replace(card, standing=standing.standing(path, checks))
+            found.setdefault(card.suite.name, []).append(known)
     return found
 
 

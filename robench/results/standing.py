@@ -83,12 +83,9 @@ def record(board: Path, check: Check) -> Path:
     return path
 
 
-def states(board: Path, cards: Iterable[Path]) -> dict[str, str]:
-    """File name of a card -> the best state that a check has found for the files as they are now."""
-    checks = read(board)
-    found = {}
-    for card in cards:
-        of_card = {check.state for check in checks if check.card == card.name}
-        valid = of_card and {c.state for c in checks if c.card == card.name and c.digest == digest(card)}
-        found[card.name] = next((state for state in STATES if state in (valid or ())), REPORTED)
-    return found
+def standing(card: Path, checks: Iterable[Check]) -> str:
+    """The best state in which a check has found a card's files as they are now."""
+    of_card = [check for check in checks if check.card == card.name]
+    now = digest(card) if of_card else ""
+    valid = {check.state for check in of_card if check.digest == now}
+    return next((state for state in STATES if state in valid), REPORTED)

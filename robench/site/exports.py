@@ -53,6 +53,7 @@ def _record(board: Board, row: Row, section: str, label: str, cell: Cell) -> dic
         "dataset": board.data.name,
         "images": board.data.n,
         "fingerprint": board.data.fingerprint,
+        "checked": row.card.standing,
         "commit": provenance.get("commit", ""),
         "created": provenance.get("created", ""),
     }

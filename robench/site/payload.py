@@ -111,6 +111,7 @@ def _model(row: Row, told: list[str]) -> Json:
         "bytes": model.stored_bytes,
         "twin": model_id(row.twin) if row.twin else "",
         "state": row.state,
+        "checked": row.card.standing,
         "date": date(row.card),
         "clean": _shown(row.clean, told),
         "scores": {key: _shown(cell, told) for key, cell in row.scores.items()},

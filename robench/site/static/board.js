@@ -3,7 +3,7 @@
 (() => {
   const { el, load, state, setState, fill, cells } = robench;
   const finder = document.getElementById("finder").elements, filters = document.getElementById("filters").elements;
-  const FILTERS = ["bits", "q", "quantizer", "architecture", "state", "size"];
+  const FILTERS = ["bits", "q", "quantizer", "architecture", "state", "checked", "size"];
   const narrow = () => innerWidth < 700;
   const dataId = (board) => `${board.data.name} ${board.data.fingerprint}`;
   const bitsText = (bits) => (bits > 16 ? "full precision" : bits === 1 ? "1 bit" : `${bits} bits`);
@@ -57,7 +57,7 @@
       { field: "name", title: "", titleFormatter: cells.title("model"), frozen: true, width: narrow() ? 140 : 190,
         formatter: (cell) => el("a", { href: robench.modelPage(cell.getData().id) }, cell.getValue()) },
       ...(narrow() ? [...sorted, ...own, ...parts.filter((group) => !sorted.includes(group)), ...size] : [...size, ...own, ...parts]),
-      fact("quantizer", "quantizer", 130), fact("architecture", "architecture", 130), fact("state", "state", 100), fact("date", "measured", 110),
+      fact("quantizer", "quantizer", 130), fact("architecture", "architecture", 130), fact("state", "state", 100), fact("checked", "checked", 130), fact("date", "measured", 110),
     ];
   }
 
@@ -81,7 +81,7 @@
   }
 
   function record(row) {
-    const facts = { model: row.name, bits: row.bits, bytes: row.bytes, quantizer: row.quantizer, architecture: row.architecture, state: row.state,
+    const facts = { model: row.name, bits: row.bits, bytes: row.bytes, quantizer: row.quantizer, architecture: row.architecture, state: row.state, checked: row.checked,
       measured: row.date, suite: board.suite, version: board.version, dataset: board.data.name, images: board.data.n, fingerprint: board.data.fingerprint };
     return columns.reduce((all, column) => ({ ...all, ...cells.fields([column.part ? column.part.title : "", column.title].filter(Boolean).join(": "), row[column.field]) }), facts);
   }
@@ -90,7 +90,7 @@
     const wanted = state();
     return (!wanted.get("bits") || String(row.bits) === wanted.get("bits"))
       && (!wanted.get("q") || row.name.toLowerCase().includes(wanted.get("q").toLowerCase()))
-      && ["quantizer", "architecture", "state"].every((field) => !wanted.get(field) || row[field] === wanted.get(field))
+      && ["quantizer", "architecture", "state", "checked"].every((field) => !wanted.get(field) || row[field] === wanted.get(field))
       && (!wanted.get("size") || row.bytes <= 1000 * Number(wanted.get("size")));
   }
 
@@ -129,7 +129,7 @@
     fill(finder.bits, choices("bits", "any").map(([value]) => [value, value ? bitsText(Number(value)) : "any precision"]), wanted.get("bits") || "");
     const sets = new Map(robench.site.boards.map((one) => [dataId(one), `${one.data.name}, ${one.data.n} images`]));
     fill(finder.data, [...sets], dataId(board));
-    for (const field of ["quantizer", "architecture", "state"]) fill(filters[field], choices(field, "any"), wanted.get(field) || "");
+    for (const field of ["quantizer", "architecture", "state", "checked"]) fill(filters[field], choices(field, "any"), wanted.get(field) || "");
     for (const field of ["q", "size"]) if (document.activeElement !== filters[field]) filters[field].value = wanted.get(field) || "";
     filters.gaps.checked = wanted.has("gaps");
     showPurpose();
