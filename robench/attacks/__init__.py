@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from robench.attacks.library import Library
 
 NORMS = ("linf", "l2")
+OWN, TWIN, SMOOTH = "own", "twin", "smooth"
+VIA = (OWN, TWIN, SMOOTH)
+"""Whose gradients an attack follows: those of the model itself, of its twin (transfer), of a copy without steps."""
 
 
 @dataclass(frozen=True)

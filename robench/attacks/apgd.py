@@ -32,7 +32,7 @@ def apgd(
     Args:
         steps: gradient steps.
         rho: share of the steps between two checkpoints that must raise the loss, or the step size is halved.
-        loss: ce, ce_scaled, dlr or margin.
+        loss: ce, ce_scaled, hns, dlr, margin or pma.
     """
     return ascend(model, x, (y,), budget, rng.uniform(x), named(loss), steps, rho)
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from robench.attacks import ATTACKS, Attack, Budget, ImageStreams
+from robench.attacks import ATTACKS, OWN, VIA, Attack, Budget, ImageStreams
 from robench.attacks.bare import TimeLimit, run_bare
 from robench.attacks.library import problem
 from robench.attacks.toolbox import SLACK, per_image, project, size
@@ -43,10 +43,17 @@ class Perturbed(NamedTuple):
 
 @dataclass(frozen=True)
 class _Settings:
-    """What a condition asks for: the attack with the traits of its variant, its norm, time and own parameters."""
+    """What a condition asks for: the attack with the traits of its variant, what the wrapper sees to, and the rest.
+
+    Attributes:
+        via: whose gradients it follows.
+        eot: forward passes that are averaged, of a model that draws random numbers.
+    """
 
     attack: Attack
     norm: str
+    via: Value
+    eot: Value
     seconds: float
     params: dict[str, Value]
 
@@ -165,6 +172,7 @@ def check(condition: Condition) -> Attack:
         raise RobenchError(
             f"the epsilon of {condition.name} must be a number {bound} on the [0, 1] pixel scale, not {epsilon}{hint}."
         )
+    _check_gradients(settings, condition)
     if not settings.seconds > 0:
         raise RobenchError(f"{TIME_LIMIT} of the attack {condition.name} must be a number of seconds above 0.")
     _check_params(attack, condition, settings.params, library)
@@ -183,9 +191,24 @@ def _settings(condition: Condition) -> _Settings:
     params: dict[str, Value] = dict(condition.params) | ({"argument": argument} if argument else {})
     attack = replace(attack, traits=attack.variants.get(argument, attack.traits))
     norm = str(params.pop("norm", attack.traits.norms[0]))
+    own = attack.traits.gradient and not attack.traits.bare
+    via, eot = (params.pop(name, default) if own else default for name, default in (("via", OWN), ("eot", 1)))
     seconds = params.pop(TIME_LIMIT, SECONDS) if attack.traits.bare else SECONDS
     good = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    return _Settings(attack, norm, float(seconds) if good else -1.0, params)
+    return _Settings(attack, norm, via, eot, float(seconds) if good else -1.0, params)
+
+
+def gradients_of(condition: Condition) -> tuple[str, int]:
+    """Whose gradients the attack of a checked condition follows, and of how many forward passes of a random model."""
+    settings = _settings(condition)
+    return str(settings.via), int(settings.eot)
+
+
+def _check_gradients(settings: _Settings, condition: Condition) -> None:
+    if settings.via not in VIA:
+        raise RobenchError(f"via of the attack {condition.name} must be {', '.join(VIA)}, not {settings.via!r}.")
+    if wrong := _problem(settings.eot, 1):
+        raise RobenchError(f"eot of the attack {condition.name} must be {wrong}, not {settings.eot!r}.")
 
 
 def _library_parameters(attack: Attack, condition: Condition) -> dict[str, Value | None]:
@@ -201,7 +224,8 @@ def _check_params(
     defaults = _defaults(attack)
     known = inspect.signature(attack.function).parameters.values()
     free = attack.library is None and any(p.kind is p.VAR_KEYWORD for p in known)
-    takes = ["norm", *([TIME_LIMIT] if attack.traits.bare else []), *defaults, *library]
+    wrapper = [TIME_LIMIT] if attack.traits.bare else ["via", "eot"] if attack.traits.gradient else []
+    takes = ["norm", *wrapper, *defaults, *library]
     for name, value in params.items():
         if name in library:
             wanted = problem(value, library[name]) or (_problem(value, 1) if name in COUNTS else "")

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from robench.core.types import Condition, Measurement, ResultCard
 
+_WAYS = {"twin": "twin", "smooth": "smooth copy"}
 TOLERATED = 0.01
 """Share of the images by which a weaker attack may be ahead: a point, as random starts make it."""
 
@@ -30,7 +31,10 @@ def _doubts(card: ResultCard, condition: Condition, found: Measurement) -> Itera
         points = f"by {100 * lead:.1f} points"
         # A black-box attack is not to be blamed for seeing less than gradients show.
         if other.level == condition.level and condition.fact("gradient", default=True):
-            if other.fact("single_step") and not condition.fact("single_step"):
+            if (via := other.setting("via", "own")) != condition.setting("via", "own"):
+                if via != "own" and "via" not in dict(condition.params):
+                    yield f"images made on its {_WAYS[str(via)]} ({other.name}) beat it {points}: gradients are hidden"
+            elif other.fact("single_step") and not condition.fact("single_step"):
                 yield f"a single step ({other.name}) beats it {points}"
             elif not other.fact("gradient", default=True) and not condition.fact("single_step"):
                 yield f"a black-box attack ({other.name}) beats it {points}: gradients are hidden"

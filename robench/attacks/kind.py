@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from robench.attacks import NORMS
+from robench.attacks import NORMS, TWIN
 from robench.attacks.comparisons import doubts
 from robench.core.errors import RobenchError
 from robench.core.kinds import Axis, Kind, Progress, register
@@ -26,7 +26,7 @@ class AttackKind(Kind):
 
     def resolve(self, condition: Condition) -> Condition:
         """Write down what the attack is (its traits)."""
-        from robench.attacks.apply import check
+        from robench.attacks.apply import check, gradients_of
 
         attack = check(condition)
         traits = attack.traits
@@ -39,6 +39,8 @@ class AttackKind(Kind):
         }
         if attack.library is not None:
             known["library"] = attack.library.version()
+        if gradients_of(condition)[0] == TWIN:
+            known["transfers"] = True
         # An epsilon means nothing without its norm: one that an attack has by itself is written down as well.
         own = () if traits.norms[0] == NORMS[0] or condition.setting("norm") else (("norm", traits.norms[0]),)
         params = tuple(sorted(condition.params + own))
@@ -46,12 +48,12 @@ class AttackKind(Kind):
 
     def measure(self, task: "Task", progress: Progress) -> Measurement:
         """Attack what is right without an attack; conditions that differ in the level alone share one search."""
-        from robench.attacks.measure import search
+        from robench.attacks.measure import obstacle, search
 
         condition = task.condition
-        if condition.fact("gradient") and task.model.no_gradient and task.model.source is None:
+        if reason := obstacle(task):
             nothing = np.zeros(0, bool)
-            return Measurement(condition, task.draw, nothing, nothing, (f"n/a: {task.model.no_gradient}",))
+            return Measurement(condition, task.draw, nothing, nothing, (f"n/a: {reason}",))
         found = search(task, progress)
         level = condition.grid.index(condition.level) if condition.level in condition.grid else 0
         outcomes = found.top1[level], found.top5[level]

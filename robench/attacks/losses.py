@@ -1,8 +1,9 @@
 """What an attack makes grow: a loss for each image, [N, classes] logits and [N] labels (and targets) in, [N] out.
 
-Cross-entropy, plain and of scaled logits (Gupta and Ajanthan 2020, arXiv:2003.13511); the difference of logits ratio
-and its targeted form (Croce and Hein 2020, arXiv:2003.01690), which do not change when logits are scaled; the plain
-margin (Carlini and Wagner 2017, arXiv:1608.04644).
+Cross-entropy, plain and of scaled logits, by their standard deviation or so that its Hessian is largest (Gupta and
+Ajanthan 2022, arXiv:2003.13511); the difference of logits ratio and its targeted form (Croce and Hein 2020,
+arXiv:2003.01690), which do not change when logits are scaled; the margin of logits (Carlini and Wagner 2017,
+arXiv:1608.04644) and of probabilities (PMA, 2024, arXiv:2411.15210).
 """
 
 from collections.abc import Callable
@@ -15,6 +16,8 @@ from robench.core.registry import did_you_mean
 
 Loss = Callable[..., torch.Tensor]
 SMALLEST = 1e-12
+SCALES = torch.logspace(0, 3, 32)
+"""Ranges of the scaled logits that ``hns`` chooses from: at 1 all classes are alike, at 1,000 one has it all."""
 
 
 def ce(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -25,6 +28,27 @@ def ce(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 def ce_scaled(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """Cross-entropy of logits divided by their standard deviation, a constant for the gradient: never saturated."""
     return ce(logits / logits.detach().std(1, keepdim=True).clamp(min=SMALLEST), y)
+
+
+def hns(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy of logits scaled so that its Hessian is largest (HNS); the scale is a constant for the gradient.
+
+    For each image that of ``SCALES`` is taken at which s^2 (diag(p) - p p^T), the Hessian with respect to the logits at
+    scale s, is largest in the Frobenius norm; p are the probabilities at that scale.
+    """
+    z = logits.detach()
+    span = (z.amax(1, keepdim=True) - z.amin(1, keepdim=True)).clamp(min=SMALLEST)
+    scales = SCALES.to(z)[:, None, None]
+    p = (scales * z / span).softmax(2)
+    squares = p.square().sum(2)
+    norms = scales[:, :, 0] ** 4 * (squares - 2 * p.pow(3).sum(2) + squares.square()).clamp(min=0)
+    best = SCALES.to(z)[norms.argmax(0)][:, None]
+    return ce(logits * best / span, y)
+
+
+def pma(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Largest other probability minus the label's."""
+    return misclassification_margin(logits.softmax(1), y)
 
 
 def misclassification_margin(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -56,7 +80,14 @@ def dlr_targeted(logits: torch.Tensor, y: torch.Tensor, target: torch.Tensor) ->
     return (chosen - own) / (ordered[:, 0] - (ordered[:, 2] + ordered[:, 3]) / 2 + SMALLEST)
 
 
-LOSSES: dict[str, Loss] = {"ce": ce, "ce_scaled": ce_scaled, "dlr": dlr, "margin": misclassification_margin}
+LOSSES: dict[str, Loss] = {
+    "ce": ce,
+    "ce_scaled": ce_scaled,
+    "dlr": dlr,
+    "hns": hns,
+    "margin": misclassification_margin,
+    "pma": pma,
+}
 
 
 def named(name: str) -> Loss:

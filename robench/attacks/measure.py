@@ -2,11 +2,24 @@
 
 from dataclasses import replace
 
-from robench.attacks import sanity
+from robench.attacks import OWN, SMOOTH, TWIN, sanity
+from robench.attacks.apply import gradients_of
 from robench.attacks.search import Search, SearchResult
 from robench.attacks.toolbox import without_rounding
 from robench.core.kinds import Progress
 from robench.engine.task import Task, clean_outcomes, first_images
+
+
+def obstacle(task: Task) -> str:
+    """Why an attack cannot run on a model; "" where it can."""
+    via, _ = gradients_of(task.condition)
+    if via == TWIN and task.model.source is None:
+        return "there is no other model of its pair, with gradients, that could lend its adversarial images"
+    if via == SMOOTH and task.model.smooth() is None:
+        return "the model takes no signs and rounds nothing that could be smoothed, or cannot be traced"
+    if task.condition.fact("gradient") and task.model.no_gradient and task.model.source is None and via != SMOOTH:
+        return task.model.no_gradient
+    return ""
 
 
 def search(task: Task, progress: Progress) -> SearchResult:
@@ -36,6 +49,8 @@ def _predictable(task: Task) -> bool:
 
 
 def _gradient_flags(task: Task) -> tuple[str, ...]:
+    if gradients_of(task.condition)[0] != OWN:  # another attack's flags are about the model's own
+        return ()
     if task.model.no_gradient and task.model.source is not None:
         return (f"transferred: {task.model.no_gradient}; images were made on its twin {task.model.source.card.name}",)
 

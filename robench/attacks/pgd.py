@@ -60,7 +60,7 @@ def pgd(
         steps: gradient steps.
         relative_step: size of a step is ``relative_step * epsilon / steps``.
         random_start: begin at a uniform point of the budget (Linf: of the cube) instead of the clean image.
-        loss: ce, ce_scaled, dlr or margin.
+        loss: ce, ce_scaled, hns, dlr, margin or pma.
 
     Raises:
         RobenchError: ``relative_step`` is not positive.

@@ -22,8 +22,8 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from robench.attacks import Traits
-from robench.attacks.apply import attempt, check, resume, time_limit
+from robench.attacks import SMOOTH, TWIN, Traits
+from robench.attacks.apply import attempt, check, gradients_of, resume, time_limit
 from robench.attacks.losses import misclassification_margin
 from robench.attacks.toolbox import BestSoFar, fooled, loss_and_gradient, per_image
 from robench.attacks.witness import Witness
@@ -32,6 +32,7 @@ from robench.core.types import Bits, Condition, Floats
 from robench.data.base import Dataset
 from robench.engine.blocked import Blocked
 from robench.engine.model import ModelUnderTest
+from robench.engine.smooth import averaged
 from robench.engine.surrogate import Surrogate
 from robench.engine.verdict import judge, to_pixels
 
@@ -66,14 +67,17 @@ class SearchResult:
     witness: dict[str, npt.NDArray]
 
 
-def _attacked(model: ModelUnderTest, traits: Traits) -> tuple[Blocked, Blocked | None]:
+def _attacked(model: ModelUnderTest, traits: Traits, via: str) -> tuple[Blocked, Blocked | None]:
     """What an attack is given of a model, and what it is given next on images that withstand it, if anything.
 
-    Where the model passes no gradient, these are those of its twin, of which an attack takes all steps.
+    Where the model passes no gradient, or the condition asks for it, these are those of its twin, or of a smooth copy;
+    of these an attack takes all steps.
     """
+    if via == SMOOTH and (copy := model.smooth()) is not None:
+        return copy.with_slack(math.inf), None
     if not traits.gradient:
         return model.original if traits.bare else model.exact, None
-    source = model.source if model.no_gradient else None
+    source = model.source if model.no_gradient or via == TWIN else None
     if traits.bare:
         return (source or model).original, None
     if source is None:
@@ -130,7 +134,10 @@ class Search:
         self.grid = condition.grid or (condition.level,)
         self.condition = replace(condition, level=self.grid[0])
         self.attack = check(self.condition)
-        self.attacked, self.second = _attacked(model, self.attack.traits)
+        via, passes = gradients_of(self.condition)
+        self.attacked, self.second = _attacked(model, self.attack.traits, via)
+        if passes > 1 and model.random:
+            self.attacked = averaged(self.attacked, passes).with_slack(math.inf)
         # A library's attack is given the same images together whatever the batch size, since it seeds them together.
         self.batch_size = model.original.sizes[-1] if self.attack.traits.bare else model.exact.whole_blocks(batch_size)
         self.limit = time_limit(self.condition)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from robench.core.types import ModelCard
 from robench.engine.blocked import Blocked
 from robench.engine.folding import Folded
+from robench.engine.smooth import smoothed
 from robench.quantizers.stored import StoredWeight
 
 T = TypeVar("T")
@@ -28,7 +29,9 @@ class ModelUnderTest:
         no_gradient: why attacks get no gradient from it; "" where they do.
         rival: the same network computed by the other of torch and the runtime that it ships with, to which verdicts
             are held; None where there is only torch.
-        source: the twin on which gradient attacks make their images where this model passes no gradient.
+        source: the twin, or else the model of which this one is the twin: gradient attacks make their images on it
+            where this model passes no gradient, or where a condition asks for that; None where there is none.
+        random: two forward passes on the same images differ.
         fingerprint: of its parameters, code, answers and precision; decides whether a stored measurement is its own.
         second_gradients: attacks take their gradients from this one as well, on images that withstand the first; None
             where the model has one gradient (see ``robench.engine.gradients``).
@@ -46,6 +49,7 @@ class ModelUnderTest:
     no_gradient: str = ""
     rival: Blocked | None = None
     source: "ModelUnderTest | None" = None
+    random: bool = False
     second_gradients: Blocked | None = None
     memory: dict[Hashable, Any] = field(default_factory=dict, repr=False)
 
@@ -60,9 +64,18 @@ class ModelUnderTest:
         """``exact``, or torch's copy of it where verdicts are those of another runtime."""
         return self.rival if self.rival is not None and hasattr(self.exact.model, "runtime") else self.exact
 
-    def identity(self, *, gradients: bool) -> str:
-        """What decides its outcomes: its fingerprint, and where gradients are the twin's, that of the twin."""
-        lent = gradients and self.no_gradient and self.source
+    def smooth(self) -> Blocked | None:
+        """A copy without signs and roundings; None where the model has none, or cannot be traced."""
+        return self.remembered("smooth", lambda: smoothed(self.exact))
+
+    def identity(self, *, gradients: bool, twin: bool = False) -> str:
+        """What decides its outcomes: its fingerprint, and where gradients are the twin's, that of the twin.
+
+        Args:
+            gradients: some are needed.
+            twin: those of the twin are asked for.
+        """
+        lent = gradients and (self.no_gradient or twin) and self.source
         return f"{self.fingerprint}:from:{self.source.fingerprint}" if lent and self.source else self.fingerprint
 
     @contextmanager

@@ -88,6 +88,7 @@ def prepare(
         no_gradient=loaded.no_gradient or gradient_obstacle(Blocked(first.model, first.sizes[:1]), x[:1]),
         rival=runtime,
         second_gradients=second,
+        random=_is_random(model, x),
     )
     return _judged_by_runtime(tested, x) if verdicts == "runtime" else tested
 
@@ -143,6 +144,13 @@ def _tried(model: Blocked, x: torch.Tensor, name: str, classes: int) -> torch.Te
     if not logits.isfinite().all():
         raise RobenchError(f"{name} gives logits that are not finite on clean images; check its weights.")
     return logits
+
+
+def _is_random(model: Blocked, x: torch.Tensor) -> bool:
+    """Whether two forward passes differ; random numbers are not taken from anybody else's."""
+    with torch.inference_mode(), torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
+        torch.manual_seed(0)
+        return not torch.equal(model(x), model(x))
 
 
 def _in_bfloat16(exact: Blocked, x: torch.Tensor) -> Blocked:

@@ -37,9 +37,9 @@ def straight_through(model: Folded, *, comparisons: bool = False) -> Surrogate |
         The copy, which shares its weights with ``model``; None where the model has no such step.
     """
     found = has_own_backward(model)
-    graph = _Opener(model.graph).transform().graph if found else copy.deepcopy(model.graph.graph)
+    graph = opened(model)
     for node in list(graph.nodes):
-        name = _name(node)
+        name = name_of(node)
         if name in ROUNDINGS + SIGNS:
             node.target, node.op = _surrogate(name), "call_function"
             found = True
@@ -56,6 +56,11 @@ def has_surrogates(model: nn.Module) -> bool:
 def has_own_backward(model: Folded) -> bool:
     """Whether a step of a traced model has a backward that its author wrote."""
     return any(isinstance(node.target, OwnBackward) for node in model.graph.graph.nodes)
+
+
+def opened(model: Folded) -> fx.Graph:
+    """A copy of a traced model's graph, with the steps of functions that have a backward of their own laid open."""
+    return _Opener(model.graph).transform().graph if has_own_backward(model) else copy.deepcopy(model.graph.graph)
 
 
 class _Opener(fx.Transformer):
@@ -81,7 +86,8 @@ class _Opener(fx.Transformer):
         return super().call_function(target, args, kwargs)
 
 
-def _name(node: fx.Node) -> str:
+def name_of(node: fx.Node) -> str:
+    """Of the function or method that a step of a graph calls; "" for other steps."""
     if node.op == "call_method":
         return str(node.target)
     return getattr(node.target, "__name__", "") if node.op == "call_function" else ""
@@ -98,8 +104,7 @@ def _surrogate(name: str) -> Callable[..., torch.Tensor]:
 
 def _replace_comparison(graph: fx.Graph, node: fx.Node, way: int) -> bool:
     """Let a comparison pass a gradient on to those of its users that make two numbers of it; whether there are any."""
-    casts = [user for user in node.users if _name(user) in CASTS]
-    choices = [user for user in node.users if _name(user) == "where" and _chooses_numbers(user, node)]
+    casts, choices = numbers_of(node)
     if not casts and not choices:
         return False
     with graph.inserting_after(node):
@@ -110,6 +115,13 @@ def _replace_comparison(graph: fx.Graph, node: fx.Node, way: int) -> bool:
         user.target, user.op = _choice, "call_function"
         user.args, user.kwargs = (hard_step, *user.args[1:]), {}
     return True
+
+
+def numbers_of(node: fx.Node) -> tuple[list[fx.Node], list[fx.Node]]:
+    """Of the users of a comparison those that make numbers of it, and those that choose one of two numbers by it."""
+    casts = [user for user in node.users if name_of(user) in CASTS]
+    choices = [user for user in node.users if name_of(user) == "where" and _chooses_numbers(user, node)]
+    return casts, choices
 
 
 def _chooses_numbers(user: fx.Node, condition: fx.Node) -> bool:

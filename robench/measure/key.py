@@ -33,7 +33,9 @@ def measurement_key(task: Task, code: str) -> str:
         "seed": task.seed,
         "data": task.data.fingerprint,
         "calibration": task.calibration.fingerprint if task.calibration else "",
-        "model": task.model.identity(gradients=bool(condition.fact("gradient", False))),
+        "model": task.model.identity(
+            gradients=bool(condition.fact("gradient", False)), twin=bool(condition.fact("transfers", False))
+        ),
         "plugin": code,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

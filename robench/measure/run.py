@@ -168,8 +168,9 @@ def _prepared(
         return prepare(model, data, device, request.gradients, early_stopping=request.early_stopping, verdicts=verdicts)
 
     models = {model: alone(model) for model in dict.fromkeys([*loaded, *pairs.values()])}
+    partners = {twin: model for model, twin in reversed(list(pairs.items()))} | dict(pairs)
     return {
-        model: _with_source(tested, models[pairs[model]] if model in pairs else None)
+        model: _with_source(tested, models[partners[model]] if model in partners else None)
         for model, tested in models.items()
     }
 
@@ -180,10 +181,10 @@ def _check_verdicts(request: Request) -> None:
         raise RobenchError(f"verdicts are {' or '.join(VERDICTS)}, not {short(repr(request.verdicts), 60)}.")
 
 
-def _with_source(tested: ModelUnderTest, twin: ModelUnderTest | None) -> ModelUnderTest:
-    """A model that passes no gradient, with the twin that lends it its own; others as they are."""
-    lends = tested.no_gradient and twin is not None and not twin.no_gradient
-    return replace(tested, source=twin) if lends else tested
+def _with_source(tested: ModelUnderTest, partner: ModelUnderTest | None) -> ModelUnderTest:
+    """A model with its twin, or the model of which it is the twin, where that has gradients to lend."""
+    lends = partner is not None and not partner.no_gradient
+    return replace(tested, source=partner) if lends else tested
 
 
 def _without_gradients(tested: ModelUnderTest) -> str:

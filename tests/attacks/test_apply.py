@@ -31,7 +31,7 @@ def test_an_unknown_attack_answers_with_the_nearest() -> None:
 
 
 def test_an_unknown_parameter_is_named() -> None:
-    with pytest.raises(RobenchError, match="no parameter 'step'; it takes: norm, steps"):
+    with pytest.raises(RobenchError, match="no parameter 'step'; it takes: norm, via, eot, steps"):
         attack("pgd", step=3)
 
 
