@@ -7,9 +7,12 @@ from robench.attacks import Budget, ImageStreams, register
 from robench.attacks.early_stopping import EarlyStopping
 from robench.attacks.losses import Loss, dlr_targeted, named
 from robench.attacks.toolbox import BestSoFar, loss_and_gradient, per_image, project, recheck_in_float32, size, steepest
+from robench.core.errors import RobenchError
 from robench.engine.blocked import capacity
 
 MOMENTUM = 0.75
+CANDIDATES = 100
+"""Classes whose distances are looked at (MALT)."""
 WINDOW = 10
 """Steps of an image after which its progress is judged (see EarlyStopping)."""
 
@@ -49,18 +52,20 @@ def apgd_targeted(
     steps: int = 100,
     rho: float = 0.75,
     targets: int = 9,
+    choose: str = "logits",
 ) -> torch.Tensor:
-    """APGD-T: the targeted DLR loss towards each of the likeliest other classes in turn, on what is still robust.
+    """APGD-T: the targeted DLR loss towards each of the most promising classes in turn, on what is still robust.
 
     Where few images are left, several classes are tried at once; of those that fool the model the first counts.
 
     Args:
         steps, rho: as for apgd.
         targets: how many classes.
+        choose: the classes of the largest logits (``logits``), or those that a linear model of the logits says are
+            nearest (``malt``; Melamed et al. 2024, arXiv:2407.02240), of the hundred of the largest logits.
     """
-    with torch.inference_mode():
-        classes = model(x).scatter(1, y[:, None], -torch.inf).argsort(1, descending=True)
-    best_so_far, rank, count = BestSoFar(model, x, y), 0, min(targets, classes.shape[1] - 1)
+    classes = _classes(model, x, y, budget.norm, choose)
+    best_so_far, rank, count = BestSoFar(model, x, y), 0, min(targets, classes.shape[1])
     while rank < count and len(active := best_so_far.robust()):
         ranks = range(rank, min(rank + max(capacity(model) // len(active), 1), count))
         many = active.repeat(len(ranks))
@@ -69,6 +74,29 @@ def apgd_targeted(
         best_so_far.offer(active, ascend(model, x[many], labels, budget.of(many), start, dlr_targeted, steps, rho))
         rank = ranks.stop
     return best_so_far.result
+
+
+def _classes(model: nn.Module, x: torch.Tensor, y: torch.Tensor, norm: str, choose: str) -> torch.Tensor:
+    """Classes other than the labels, the most promising first, int64 [N, M]."""
+    with torch.inference_mode():
+        ordered = model(x).scatter(1, y[:, None], -torch.inf).argsort(1, descending=True)[:, :-1]
+    if choose == "logits":
+        return ordered
+    if choose != "malt":
+        raise RobenchError(f"choose of the attack apgd_targeted must be logits or malt, not {choose!r}.")
+    candidates = ordered[:, :CANDIDATES].clone()
+    distances = []
+    for rank in range(candidates.shape[1]):
+        point = loss_and_gradient(model, x, y, _gap, candidates[:, rank])
+        slope = point.gradient.flatten(1).norm(p=1 if norm == "linf" else 2, dim=1)
+        distances.append(-point.loss / slope.clamp(min=1e-12))
+    return candidates.gather(1, torch.stack(distances, 1).argsort(1))
+
+
+def _gap(logits: torch.Tensor, y: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """The logit of a class minus the label's."""
+    chosen, own = (logits.gather(1, index[:, None])[:, 0] for index in (target, y))
+    return chosen - own
 
 
 def windows(steps: int) -> list[int]:

@@ -25,6 +25,7 @@ def square(
     *,
     queries: int = 5000,
     share: float = 0.8,
+    restarts: int = 1,
 ) -> torch.Tensor:
     """Recolour random squares by +-2 epsilon, channel by channel, and keep what raises the margin.
 
@@ -37,8 +38,34 @@ def square(
         queries: forward passes for an image that does not fall; an image stops at its first wrong prediction, or where
             early stopping gives it up.
         share: of the image that the first squares cover; it is halved on a schedule.
+        restarts: how often the search begins anew, at most; an image goes on as long as each leads nearer to a wrong
+            prediction than all before.
     """
     model = without_rounding(model)
+    result, best = _search(model, x, y, budget, rng, queries, share)
+    gaining = torch.arange(len(x), device=x.device)
+    for _ in range(restarts - 1):
+        gaining = gaining[~(best[gaining] > 0)]
+        if not len(gaining):
+            break
+        streams = rng.of(gaining)
+        found, margin = _search(model, x[gaining], y[gaining], budget.of(gaining), streams, queries, share)
+        nearer = margin > best[gaining]
+        gaining, found, margin = gaining[nearer], found[nearer], margin[nearer]
+        result[gaining], best[gaining] = found, margin
+    return result
+
+
+def _search(
+    model: nn.Module,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    budget: Budget,
+    rng: ImageStreams,
+    queries: int,
+    share: float,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """One search: images [N, C, H, W], and how wrong they are [N], positive where the prediction is."""
     channels, height, width = x.shape[1:]
     stripes = (rng.table(channels, width, x) < 0.5).to(x)[:, :, None, :] * 2 - 1
     result = project(x + budget.radius * stripes, x, budget)
@@ -67,7 +94,7 @@ def square(
         first = (count.cumsum(0) - count + missed)[hit]  # its row in ``tried``: an image's rows begin at the sum so far
         result[active[hit]], best[active[hit]] = tried[first], value[hit, missed[hit]]
         left[active] = stopping.should_stop(active, best[active], asked[active])
-    return result
+    return result, best
 
 
 def share_left(query: int) -> float:

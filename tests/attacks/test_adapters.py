@@ -123,6 +123,19 @@ def test_torchattacks_is_told_the_norm(attack: str) -> None:
     assert not found.beyond.any()
 
 
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_the_official_cascade_gives_what_it_gives_alone(norm: str) -> None:
+    package = pytest.importorskip("pyautoattack")
+    found = run("autoattack", "standard", norm, EPSILONS[norm], seconds=120)
+    named = {"linf": "Linf", "l2": "L2"}[norm]
+    alone, _ = package.AutoAttack(MODEL, norm=named, eps=EPSILONS[norm], seed=0).run_standard_evaluation(X, Y)
+    assert wrong(found.images) == wrong(alone)
+    assert not found.beyond.any()
+    assert not found.unfinished.any()
+    with pytest.raises(RobenchError, match="AutoAttack has no version 'fast'"):
+        run("autoattack", "fast", norm, 0.1)
+
+
 def test_the_number_of_classes_is_passed_on() -> None:
     pytest.importorskip("torchattacks")
     model = nn.Sequential(nn.Flatten(), nn.Linear(768, 5)).requires_grad_(False)

@@ -1,8 +1,9 @@
 import pytest
 import torch
 
-from robench.attacks.apgd import windows
+from robench.attacks.apgd import _classes, windows
 from robench.attacks.apply import perturb
+from robench.core.errors import RobenchError
 from robench.core.types import Condition
 from robench.data.base import Dataset
 from robench.engine.blocked import FULL
@@ -69,3 +70,20 @@ def test_the_cascade_leaves_no_more_than_each_of_its_parts(fp_digits: ModelUnder
     assert whole.sum() <= standing(fp_digits, half, "apgd", steps=10).sum()
     assert whole.sum() <= standing(fp_digits, half, "apgd_targeted", **settings).sum()
     assert whole.sum() <= standing(fp_digits, half, "square", queries=50).sum()
+
+
+def test_classes_chosen_by_a_linear_model_are_exact_on_one() -> None:
+    """Class 1 has the larger logit, and class 2 is nearer, as its weights are larger."""
+    layer = torch.nn.Linear(4, 4, bias=False)
+    layer.weight.data = torch.tensor([[0.0] * 4, [0.1, 0, 0, 0], [0, 3.0, 0, 0], [0, 0, 0.2, 0]])
+    model = torch.nn.Sequential(torch.nn.Flatten(), layer)
+    layer.bias = torch.nn.Parameter(torch.tensor([1.0, 0.9, -1.0, 0.0]))
+    x, y = torch.full((1, 1, 2, 2), 0.5), torch.tensor([0])
+    assert _classes(model, x, y, "linf", "logits").tolist() == [[1, 2, 3]]
+    gaps, slopes = torch.tensor([1 - 0.95, 1 - 0.5, 1 - 0.1]), torch.tensor([0.1, 3.0, 0.2])
+    expected = (gaps / slopes).argsort() + 1
+    for norm in ("linf", "l2"):
+        assert _classes(model, x, y, norm, "malt").tolist() == [expected.tolist()]
+    assert expected.tolist() == [2, 1, 3]
+    with pytest.raises(RobenchError, match="choose of the attack apgd_targeted must be logits or malt"):
+        _classes(model, x, y, "linf", "guess")

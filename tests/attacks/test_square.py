@@ -3,6 +3,7 @@ import torch
 
 from robench.attacks import square
 from robench.attacks.apply import check, perturb
+from robench.attacks.losses import misclassification_margin
 from robench.attacks.square import _squares, share_left
 from robench.core.errors import RobenchError
 from robench.core.types import Condition
@@ -77,3 +78,21 @@ def test_squares_tried_at_once_give_what_one_after_the_other_gives(
 def test_it_knows_linf_alone() -> None:
     with pytest.raises(RobenchError, match="the norm of square must be linf, not 'l2'"):
         check(Condition("attack", "square", 1.0, (("norm", "l2"),)))
+
+
+def test_restarts_find_more_and_an_image_does_not_depend_on_its_neighbours(
+    fp_digits: ModelUnderTest, digits: Dataset
+) -> None:
+    x, y = to_pixels(digits.images[:24], torch.device("cpu")), torch.from_numpy(digits.labels[:24])
+
+    def margins(restarts: int, chosen: range) -> torch.Tensor:
+        condition = Condition("attack", "square", 24 / 255, (("queries", 20), ("restarts", restarts)))
+        part = slice(chosen.start, chosen.stop)
+        found = perturb(fp_digits.exact, x[part], y[part], condition, seed=0, images=chosen)
+        return misclassification_margin(fp_digits.exact(found), y[part]).detach()
+
+    once, often = margins(1, range(24)), margins(4, range(24))
+    assert (often >= once).all()
+    assert (often > once).any()
+    apart = torch.cat([margins(4, range(8)), margins(4, range(8, 24))])
+    torch.testing.assert_close(apart, often, rtol=0, atol=0)
