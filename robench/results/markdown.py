@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from robench.core.kinds import kind_of
 from robench.core.types import CLEAN, Condition, ResultCard, Suite
-from robench.results import memory, scores
+from robench.results import best_known, memory, scores
 from robench.results.figures import board_figure
 from robench.results.stats import Estimate
 from robench.results.summary import (
@@ -157,7 +157,7 @@ def _parts(suite: Suite, cards: list[ResultCard]) -> dict[str, list[ResultCard]]
 def _tables(suite: Suite, shown: list[ResultCard], cards: list[ResultCard], part: str) -> list[str]:
     """The tables of some of the cards; twins are looked for among all."""
     lines = []
-    for found in memory.tables(suite, shown):
+    for found in (*best_known.sheets(suite, shown), *memory.sheets(suite, shown)):
         body = [[plain(cell) for cell in row] for row in found.rows]
         text = f"{found.text}\n\n{table([plain(name) for name in found.header], body)}"
         lines += _folded(f"{found.heading}{part}", text)

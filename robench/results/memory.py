@@ -1,12 +1,13 @@
 """What the designer of a memory asks of the cards of a suite: which error rate, how many flips, how many good chips."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from robench.core.types import CLEAN, Condition, Measurement, ResultCard, Suite
 from robench.results import stats
+from robench.results.sheets import Sheet
 from robench.results.stats import Estimate
 from robench.results.summary import MISSING, NOT_APPLICABLE, label, outcomes_of, together
 
@@ -18,18 +19,8 @@ STEPS = (5, 10, 20, 50, 100, 200, 500)
 """Flips after which the accuracy under an attack is told."""
 
 
-@dataclass(frozen=True)
-class Table:
-    """A table with its heading and an explanation; its cells are plain text."""
-
-    heading: str
-    text: str
-    header: list[str]
-    rows: list[list[str]]
-
-
-def tables(suite: Suite, cards: Sequence[ResultCard]) -> Iterator[Table]:
-    """The tables that cards of one suite and the same images give; none where it has no faults of bits."""
+def sheets(suite: Suite, cards: Sequence[ResultCard]) -> Iterator[Sheet]:
+    """The sheets that cards of one suite and the same images give; none where it has no faults of bits."""
     sweeps = _sweeps(suite)
     if sweeps:
         yield _tolerated(sweeps, cards)
@@ -86,14 +77,14 @@ def tolerated(card: ResultCard, sweep: Sequence[Condition]) -> float | str:
     return highest
 
 
-def _tolerated(sweeps: dict[str, list[Condition]], cards: Sequence[ResultCard]) -> Table:
+def _tolerated(sweeps: dict[str, list[Condition]], cards: Sequence[ResultCard]) -> Sheet:
     def cell(card: ResultCard, sweep: list[Condition]) -> str:
         rate = tolerated(card, sweep)
         if isinstance(rate, str):
             return rate
         return f"{rate:g}" + (" or more" if rate == _rate(sweep[-1]) else "") if rate else f"below {_rate(sweep[0]):g}"
 
-    return Table(
+    return Sheet(
         "The bit error rate that a memory may have",
         f"The highest measured rate up to which a network loses no more than {100 * LOSS:g} points of its own accuracy "
         "on a sound memory, at the upper end of the 95% interval over chips and images.",
@@ -112,7 +103,7 @@ def good_chips(card: ResultCard, condition: Condition) -> tuple[int, int] | str:
     return int((chips.sum(1) >= least).sum()), len(chips)
 
 
-def _yields(name: str, sweep: list[Condition], cards: Sequence[ResultCard]) -> Table:
+def _yields(name: str, sweep: list[Condition], cards: Sequence[ResultCard]) -> Sheet:
     def cell(card: ResultCard, condition: Condition) -> str:
         found = good_chips(card, condition)
         if isinstance(found, str):
@@ -120,7 +111,7 @@ def _yields(name: str, sweep: list[Condition], cards: Sequence[ResultCard]) -> T
         share = stats.wilson(*found)
         return f"{100 * share.value:.0f} [{100 * share.low:.0f}, {100 * share.high:.0f}]"
 
-    return Table(
+    return Sheet(
         f"Yield: {name}",
         f"Percent of the chips on which a network loses no more than {100 * LOSS:g} points, with Wilson's interval "
         "over chips.",
@@ -129,7 +120,7 @@ def _yields(name: str, sweep: list[Condition], cards: Sequence[ResultCard]) -> T
     )
 
 
-def _expected(sweep: list[Condition], cards: Sequence[ResultCard]) -> Table:
+def _expected(sweep: list[Condition], cards: Sequence[ResultCard]) -> Sheet:
     def row(card: ResultCard) -> list[str]:
         bits = next((n for c in sweep for m in card.of(c) for key, n in m.numbers if key == "bits"), None)
         if bits is None:
@@ -137,7 +128,7 @@ def _expected(sweep: list[Condition], cards: Sequence[ResultCard]) -> Table:
         expected = [bits * _rate(condition) for condition in sweep]
         return [f"{bits:,}", *(f"{flips:,.0f}" if flips >= 10 else f"{flips:.1f}" for flips in expected)]
 
-    return Table(
+    return Sheet(
         "Bits of a network, and how many are expected to flip",
         "The same rate for each bit is not the same number of errors: a network in eight bits has eight times as many "
         "bits as one in a single bit.",
@@ -167,8 +158,8 @@ def flips_to_chance(card: ResultCard, condition: Condition) -> list[int | None]:
     return [dict(measurement.numbers).get("flips_to_chance") for measurement in card.of(condition) if measurement.total]
 
 
-def _flips(condition: Condition, cards: Sequence[ResultCard]) -> Table:
-    return Table(
+def _flips(condition: Condition, cards: Sequence[ResultCard]) -> Sheet:
+    return Sheet(
         f"{label(condition)}: flips to chance",
         "Flips after which no more than 11% of the images are right (of ten classes), or no more than one guess for "
         "all would get: mean and standard deviation over the batches on which bits were looked for. Then the accuracy "

@@ -8,7 +8,7 @@ import pytest
 from robench.core.types import CLEAN, Condition, DataCard, Measurement, ModelCard, ResultCard, Suite
 from robench.results import markdown
 from robench.results.figures import curve, panels
-from robench.results.memory import flips_to_chance, good_chips, loss, path, tables, tolerated
+from robench.results.memory import flips_to_chance, good_chips, loss, path, sheets, tolerated
 from robench.results.summary import MISSING
 
 FACTS = (("level", "bit error rate"),)
@@ -87,7 +87,7 @@ def test_a_path_is_a_curve_over_flips_whose_batches_end_at_their_own_flips() -> 
 
 
 def test_the_tables_say_it_in_words() -> None:
-    found = {table.heading: table for table in tables(SUITE, [make_card()])}
+    found = {table.heading: table for table in sheets(SUITE, [make_card()])}
     assert found["The bit error rate that a memory may have"].rows == [["twn", "0.001"]]
     assert found["Yield: bit_error"].rows[0][3] == "50 [15, 85]"
     assert found["Bits of a network, and how many are expected to flip"].rows == [
@@ -96,7 +96,7 @@ def test_the_tables_say_it_in_words() -> None:
     (cells,) = found["bit_flip_attack 100: flips to chance"].rows
     assert cells[:4] == ["twn", "25.0 ± 7.1", "2", "0.0013"]
     assert cells[4:7] == ["95.0", "50.0", "30.0"]
-    never = list(tables(SUITE, [make_card(ends=(20, None))]))[-1]
+    never = list(sheets(SUITE, [make_card(ends=(20, None))]))[-1]
     assert never.rows[0][1] == "more than 100 in 1"
 
 
@@ -105,7 +105,7 @@ def test_they_stand_on_the_board_of_the_suite_and_on_no_other() -> None:
     assert "<summary>Yield: bit_error</summary>" in board
     assert "| twn | 25.0 ± 7.1 | 2 | 0.0013 |" in board
     plain = replace(SUITE, conditions=(CLEAN,))
-    assert not list(tables(plain, [replace(make_card(), suite=plain)]))
+    assert not list(sheets(plain, [replace(make_card(), suite=plain)]))
 
 
 def test_networks_in_full_precision_stand_apart_where_the_twins_are_low_bit_ones() -> None:
