@@ -78,7 +78,7 @@ def apgd_targeted(
 
 def _classes(model: nn.Module, x: torch.Tensor, y: torch.Tensor, norm: str, choose: str) -> torch.Tensor:
     """Classes other than the labels, the most promising first, int64 [N, M]."""
-    with torch.inference_mode():
+    with torch.no_grad():
         ordered = model(x).scatter(1, y[:, None], -torch.inf).argsort(1, descending=True)[:, :-1]
     if choose == "logits":
         return ordered

@@ -50,7 +50,7 @@ def predictable(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> bool:
         return False
     step = STEP * gradient.sign()
     above, below = (x + step).clamp(0, 1), (x - step).clamp(0, 1)
-    with torch.inference_mode():
+    with torch.no_grad():
         change = misclassification_margin(model(above), y) - misclassification_margin(model(below), y)
     expected = (gradient * (above - below)).flatten(1).sum(1)
     near = (change / expected - 1).abs() < NEAR

@@ -81,7 +81,7 @@ def fooled(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 
 def exact_margin(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """The margin [N] by a forward pass that is exact where the model has an exact one; positive for a wrong image."""
-    with torch.inference_mode():
+    with torch.no_grad():
         value = misclassification_margin(without_rounding(model)(x), y)
     return value.clone()  # one that may be changed in place
 
@@ -99,7 +99,7 @@ def undecided(model: Blocked, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """
     if model.exact is None:
         return torch.zeros_like(y, dtype=torch.bool)
-    with torch.inference_mode():
+    with torch.no_grad():
         logits = model.exact(x)
         gap = misclassification_margin(logits, y)
         near = gap > -rounding(model, logits)

@@ -21,7 +21,7 @@ def of_clean_accuracy(correct: int, total: int, classes: int) -> tuple[str, ...]
 
 def of_outputs(model: Blocked, x: torch.Tensor, classes: int) -> tuple[str, ...]:
     """Warn where a model guesses classes that the data do not have, on half of the images ``x`` or more."""
-    with torch.inference_mode():
+    with torch.no_grad():
         logits = model(x)
     if 2 * int((logits.argmax(1) >= classes).sum()) < len(x):
         return ()
@@ -31,7 +31,7 @@ def of_outputs(model: Blocked, x: torch.Tensor, classes: int) -> tuple[str, ...]
 def of_predictions(model: Blocked, x: torch.Tensor) -> tuple[str, ...]:
     """Warn where logits are random, or depend on the other images of the batch. ``x``: a few images in [0, 1]."""
     bare = model.model
-    with torch.inference_mode():
+    with torch.no_grad():
         first, second = bare(x), bare(x)
         parts = torch.cat([bare(part) for part in x.split(-(-len(x) // 2))])
     scale = TOLERANCE * first.abs().max().clamp(min=1)
@@ -48,7 +48,7 @@ def disagreement(task: Task) -> tuple[tuple[str, int], ...]:
     if model.rival is None:
         return ()
     count = 0
-    with torch.inference_mode():
+    with torch.no_grad():
         for _, x, _ in batches(task, task.data.images):
             count += int((model.exact(x).argmax(1) != model.rival(x).argmax(1)).sum())
     return (("runtime_differs", count),)

@@ -58,6 +58,8 @@ def _code(thing: Any, seen: dict[int, object]) -> Iterator[str]:
             yield from _parts(constant, seen)
     elif isinstance(thing, MethodType):
         yield from _parts(thing.__func__, seen)
+        owner = thing.__self__
+        yield from _parts(owner if inspect.isclass(owner) else type(owner), seen)
     elif isinstance(thing, FunctionType):
         yield from _function(thing, seen)
     else:

@@ -68,7 +68,7 @@ def calibrated(module: nn.Module, images: torch.Tensor, bits: int) -> dict[str, 
     hooks = [layer.register_forward_pre_hook(watch(name)) for name, layer in weighted_layers(module).items()]
     device = next((parameter.device for parameter in module.parameters()), images.device)
     try:
-        with torch.inference_mode():
+        with torch.no_grad():
             for part in images.split(BATCH):
                 module(part.to(device).float() / 255)
     finally:

@@ -76,10 +76,10 @@ class Blocked(nn.Module):
         parts = list(zip(*(tensor.split(counts) for tensor in tensors), strict=True))
         if self.workers == 1:
             return [function(*part) for part in parts]
-        inference, grad = torch.is_inference_mode_enabled(), torch.is_grad_enabled()
+        grad = torch.is_grad_enabled()
 
         def run(part: tuple[torch.Tensor, ...]) -> T:
-            with torch.inference_mode(inference), torch.set_grad_enabled(grad):
+            with torch.set_grad_enabled(grad):
                 return function(*part)
 
         return list(_pool(self.workers).map(run, parts))

@@ -24,7 +24,7 @@ def parameters_sha256(module: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def fingerprint(module: nn.Module, digest: str, *logits: torch.Tensor) -> str:
+def fingerprint(module: nn.Module, digest: str, *logits: torch.Tensor, own: bool = False) -> str:
     """Of a module and of its logits for a few images.
 
     Neither alone is enough: parameters may hide in a closure, code may change what parameters mean, and a change may
@@ -34,13 +34,27 @@ def fingerprint(module: nn.Module, digest: str, *logits: torch.Tensor) -> str:
         module: the model.
         digest: of the file that it comes from, "" where there is none that matters.
         logits: of the module, and of the runtime that it ships with, if there is one.
+        own: it is the user's, whose settings and hooks may change its gradient and nothing else.
     """
     kinds = {type(part) for part in module.modules()}
     names = sorted(f"{kind.__module__}.{kind.__qualname__}" for kind in kinds)
-    own = sorted((k for k in kinds if k.__module__.partition(".")[0] not in LIBRARIES), key=lambda k: k.__qualname__)
+    classes = sorted(
+        (k for k in kinds if k.__module__.partition(".")[0] not in LIBRARIES), key=lambda k: k.__qualname__
+    )
     answers = [hashlib.sha256(_bits(answer)).hexdigest() for answer in logits]
-    parts = [parameters_sha256(module), *names, code_digest(*own), *answers, *filter(None, [digest])]
+    settings = [code_digest(*map(_settings, module.modules()))] if own else []
+    parts = [parameters_sha256(module), *names, code_digest(*classes), *answers, *settings, *filter(None, [digest])]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _settings(module: nn.Module) -> dict[str, Any]:
+    """What a module holds beside parameters, buffers and other modules: numbers, functions, hooks."""
+    left_out = ("_parameters", "_buffers", "_modules")
+    held = {name: value for name, value in vars(module).items() if name not in left_out}
+    return {
+        name: list(value.values()) if "hooks" in name and isinstance(value, dict) else value
+        for name, value in held.items()
+    }
 
 
 def _state(module: nn.Module) -> dict[str, Any]:

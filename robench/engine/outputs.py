@@ -1,11 +1,12 @@
 """Models that return more than their logits: a dictionary, a tuple, an object of another library's."""
 
-from collections.abc import Mapping
-from functools import wraps
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import nn
+
+from robench.engine.forwarding import Forward, change_forward
 
 LOGITS = "logits"
 """What the logits are called where several things have names."""
@@ -19,7 +20,7 @@ def give_logits_alone(module: nn.Module, x: torch.Tensor) -> None:
     fails, it stays as it is.
 
     Args:
-        module: changed in place; its class becomes a subclass of its own, so that the names of its weights stay.
+        module: changed in place (see ``change_forward``).
         x: a few images in [0, 1], [N, C, H, W].
     """
     try:
@@ -31,7 +32,7 @@ def give_logits_alone(module: nn.Module, x: torch.Tensor) -> None:
         return
     place = _place(output, len(x))
     if place is not None:
-        module.__class__ = _subclass(type(module), place)
+        change_forward(module, _logits_at(place))
 
 
 def _place(output: Any, images: int) -> str | int | None:
@@ -49,12 +50,13 @@ def _could_be_logits(part: Any, images: int) -> bool:
     return isinstance(part, torch.Tensor) and part.is_floating_point() and part.dim() == 2 and len(part) == images
 
 
-def _subclass(kind: type[nn.Module], place: str | int) -> type[nn.Module]:
-    @wraps(kind.forward)
-    def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
-        output = kind.forward(self, *args, **kwargs)
-        named = isinstance(place, str) and not isinstance(output, Mapping)
-        return getattr(output, place) if named else output[place]  # type: ignore[arg-type]
+def _logits_at(place: str | int) -> Callable[[Forward], Forward]:
+    def change(forward: Forward) -> Forward:
+        def changed(self: Any, *args: Any, **kwargs: Any) -> Any:
+            output = forward(self, *args, **kwargs)
+            named = isinstance(place, str) and not isinstance(output, Mapping)
+            return getattr(output, place) if named else output[place]  # type: ignore[arg-type]
 
-    names = {"forward": forward, "__module__": kind.__module__, "__qualname__": kind.__qualname__}
-    return type(kind.__name__, (kind,), names)
+        return changed
+
+    return change

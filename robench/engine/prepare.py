@@ -68,7 +68,7 @@ def prepare(
     logits = _tried(model, x, loaded.card.name, len(data.classes))
     runtime = Blocked(loaded.runtime, sizes) if loaded.runtime is not None else None
     shipped = [_tried(runtime, x, loaded.card.name, len(data.classes))] if runtime is not None else []
-    identity = fingerprint(loaded.module, loaded.digest, logits, *shipped)
+    identity = fingerprint(loaded.module, loaded.digest, logits, *shipped, own=not loaded.card.test)
     card = loaded.card if loaded.card.test else replace(loaded.card, sha256=identity)
     settings = f":{precision}" + ("" if early_stopping else ":all-steps")
     exact = _folded(model, x, sizes or BLOCKS)
@@ -106,7 +106,7 @@ def _judged_by_runtime(tested: ModelUnderTest, x: torch.Tensor) -> ModelUnderTes
             f"--verdicts runtime is for models that ship with a runtime of their own (onnx:FILE); {tested.card.name} "
             "has none."
         )
-    with torch.inference_mode():
+    with torch.no_grad():
         shipped, own = runtime(x), copy(x)
     off = float(((shipped - own).abs().amax(1) / own.abs().amax(1).clamp(min=1e-12)).max())
     second = tested.second_gradients
@@ -126,7 +126,7 @@ def _tried(model: Blocked, x: torch.Tensor, name: str, classes: int) -> torch.Te
     shape = list(x.shape)
     try:
         # A model that draws random numbers draws the same ones in each run, so that a stopped run can go on.
-        with torch.inference_mode(), torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
+        with torch.no_grad(), torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
             torch.manual_seed(0)
             logits = model(x)
     except RobenchError:
@@ -148,7 +148,7 @@ def _tried(model: Blocked, x: torch.Tensor, name: str, classes: int) -> torch.Te
 
 def _is_random(model: Blocked, x: torch.Tensor) -> bool:
     """Whether two forward passes differ; random numbers are not taken from anybody else's."""
-    with torch.inference_mode(), torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
+    with torch.no_grad(), torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
         torch.manual_seed(0)
         return not torch.equal(model(x), model(x))
 
@@ -157,7 +157,7 @@ def _in_bfloat16(exact: Blocked, x: torch.Tensor) -> Blocked:
     """The model in bfloat16; as it is where it fails there, or guesses otherwise on more than a few images."""
     fast = Blocked(BFloat16(exact.model), exact.sizes, exact.workers, exact)
     try:
-        with torch.inference_mode():
+        with torch.no_grad():
             same = (fast(x).argmax(1) == exact(x).argmax(1)).float().mean()
     except Exception:  # noqa: BLE001 (foreign code, on a type that it may not know)
         return exact

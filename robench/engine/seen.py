@@ -31,6 +31,8 @@ FLOATS = (16, 32)
 """Numbers of bits that mean floats."""
 SAME = 1e-4
 """How far logits may move, as a share of the largest, when a layer is given the seen weight."""
+CHANGED = -1.5
+"""Factor on all weights, to see whether the forward pass computes with them."""
 FEW = 0.1
 """Share of a model's weights that may be coded in one of full precision, such as the fixed kernel of a blur."""
 OWN = "own"
@@ -94,9 +96,33 @@ def with_seen_weights(loaded: LoadedModel, x: torch.Tensor, bits: int = 0) -> Lo
     every = stored_weights(module, codes)
     shown = bits or _most(every)
     card = replace(loaded.card, bits=shown, quantizer=OWN if shown <= 8 else loaded.card.quantizer)
-    reached = replace(loaded, card=card, module=module, stored=every, sealed="" if every else loaded.sealed)
+    sealed_for = _obstacle(module, every, x) if every else loaded.sealed
+    reached = replace(loaded, card=card, module=module, stored=every, sealed=sealed_for)
     found = with_stored_size(reached)
     return replace(found, card=replace(found.card, weights_in_all=max(everything, found.card.weights)))
+
+
+def _obstacle(module: nn.Module, stored: Mapping[str, StoredWeight], x: torch.Tensor) -> str:
+    """Why a change of a module's weights would not be measured; "" where it would.
+
+    A hook may write a weight anew in each pass, and a forward pass of the module's own may ask another module.
+    """
+    copied = own_copy(module)
+    own = copied.state_dict(keep_vars=True)
+    try:
+        with _quiet(x), torch.no_grad():
+            before = copied(x)
+            for name in stored:
+                own[name].data.mul_(CHANGED)
+            told = {name: own[name].detach().clone() for name in stored}
+            after = copied(x)
+    except Exception:  # noqa: BLE001 (the user's code, with weights that it has never seen)
+        return ""
+    written = [name for name, value in told.items() if not torch.equal(copied.state_dict()[name], value)]
+    if written:
+        return f"its forward pass writes the weight of {layer_of(written[0])} anew, whatever stands there"
+    moved = not torch.equal(before, after) or not any(bool(value.any()) for value in told.values())
+    return "" if moved else "its forward pass does not compute with its own weights"
 
 
 def _settle(module: nn.Module, x: torch.Tensor) -> None:
@@ -141,7 +167,10 @@ def _unhook(module: nn.Module) -> None:
 
 
 def watched(model: nn.Module, x: torch.Tensor) -> dict[nn.Module, list[Call]]:
-    """The calls that each module makes itself in its last forward pass; ``nn.MultiheadAttention`` makes none."""
+    """The calls that each module of a model makes itself in its last forward pass (``nn.MultiheadAttention``: none).
+
+    Other modules, which a closure may hold, are somebody else's.
+    """
     found: dict[nn.Module, list[Call]] = {}
     running: list[nn.Module] = []
     # As they are before the pass: ``torch.func.functional_call`` puts computed ones in their place while it runs.
@@ -157,7 +186,7 @@ def watched(model: nn.Module, x: torch.Tensor) -> dict[nn.Module, list[Call]]:
     class Watch(TorchFunctionMode):
         def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             weight = weight_of(args, kwargs or {}) if func in LAYERS else None
-            if running and weight is not None:
+            if running and running[-1] in parameters and weight is not None:
                 owner = running[-1]
                 tensor = weight if isinstance(weight, torch.Tensor) else weight.value
                 found[owner].append(Call(owner, tensor.detach().clone(), weight is parameters.get(owner)))

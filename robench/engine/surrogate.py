@@ -90,7 +90,10 @@ def name_of(node: fx.Node) -> str:
     """Of the function or method that a step of a graph calls; "" for other steps."""
     if node.op == "call_method":
         return str(node.target)
-    return getattr(node.target, "__name__", "") if node.op == "call_function" else ""
+    name: str = getattr(node.target, "__name__", "") if node.op == "call_function" else ""
+    return name.partition(".")[
+        0
+    ]  # torch's own operators, of which exported programs are made, are named as in sign.default
 
 
 def _surrogate(name: str) -> Callable[..., torch.Tensor]:
@@ -126,7 +129,14 @@ def numbers_of(node: fx.Node) -> tuple[list[fx.Node], list[fx.Node]]:
 
 def _chooses_numbers(user: fx.Node, condition: fx.Node) -> bool:
     numbers = user.args[1:]
-    return user.args[0] is condition and len(numbers) == 2 and all(isinstance(number, Real) for number in numbers)
+    return user.args[0] is condition and len(numbers) == 2 and all(map(_is_known, numbers))
+
+
+def _is_known(value: Any) -> bool:
+    """Whether a value is a number, or a tensor that no image changes."""
+    if isinstance(value, fx.Node):
+        return value.op != "placeholder" and all(map(_is_known, value.all_input_nodes))
+    return isinstance(value, Real)
 
 
 def _hard_step(outcome: torch.Tensor, first: Any, second: Any, way: int) -> torch.Tensor:
@@ -135,6 +145,7 @@ def _hard_step(outcome: torch.Tensor, first: Any, second: Any, way: int) -> torc
     return outcome.to(slope.dtype) + (slope - slope.detach())
 
 
-def _choice(step: torch.Tensor, first: float, second: float) -> torch.Tensor:
-    hard = torch.where(step.detach() > 0.5, float(first), float(second))
+def _choice(step: torch.Tensor, first: Any, second: Any) -> torch.Tensor:
+    first, second = (torch.as_tensor(value, dtype=step.dtype, device=step.device) for value in (first, second))
+    hard = torch.where(step.detach() > 0.5, first, second)
     return hard + (first - second) * (step - step.detach())

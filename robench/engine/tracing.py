@@ -89,6 +89,8 @@ def trace(model: nn.Module) -> fx.GraphModule:
     """
     if isinstance(model, Opaque):
         raise fx.proxy.TraceError("it is opaque")
+    if "forward" in vars(model) or model._forward_hooks or model._forward_pre_hooks:  # noqa: SLF001 (no public way)
+        raise fx.proxy.TraceError("torch.fx calls the class's forward, and sees neither hooks nor the module's own one")
     tracer = Tracer()
     with _functions_are_steps():
         graph = tracer.trace(model)

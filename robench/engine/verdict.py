@@ -12,7 +12,8 @@ BATCH = 512
 
 def judge(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> tuple[Bits, Bits]:
     """Which images [N, C, H, W] are right at the first guess, and within five. Non-finite logits count as wrong."""
-    with torch.inference_mode():
+    # Not in inference mode: what a model keeps of a pass there, no later pass with gradients could use.
+    with torch.no_grad():
         logits = model(x)
     finite = logits.isfinite().all(1)
     guesses = logits.topk(min(5, logits.shape[1]), dim=1).indices == y[:, None]

@@ -12,6 +12,7 @@ from robench.core.files import short
 from robench.core.types import Suite, Value
 from robench.data.base import Dataset
 from robench.engine.foreign import unwrapped
+from robench.engine.layout import take_contiguous
 from robench.engine.loaded import LoadedModel
 from robench.engine.outputs import give_logits_alone
 from robench.engine.seen import with_seen_weights
@@ -168,6 +169,7 @@ def looked_at(loaded: LoadedModel, data: Dataset, request: Request) -> LoadedMod
     if loaded.card.sha256:
         return loaded
     x = to_pixels(data.images[:SEEN], CPU)
+    take_contiguous(loaded.module, x)
     give_logits_alone(loaded.module, x)
     return with_seen_weights(loaded, x, request.bits)
 

@@ -313,3 +313,26 @@ def test_levels_and_codes_are_those_of_the_weight(x: torch.Tensor) -> None:
         else:
             assert torch.equal(found.stored[name].values, again.values)
             assert torch.equal(found.stored[name].weight(), weight)
+
+
+def written_anew(module: nn.Conv2d, inputs: object) -> None:
+    if not hasattr(module, "latent"):
+        module.latent = module.weight.data.clone()
+    module.weight.data = four_bits(module.latent).detach()
+
+
+def test_a_weight_that_a_hook_writes_in_each_pass_is_out_of_reach(x: torch.Tensor) -> None:
+    module = network(lambda conv: conv)
+    for conv in [m for m in module.modules() if isinstance(m, nn.Conv2d)][1:3]:
+        conv.register_forward_pre_hook(written_anew)
+    assert "writes the weight of network.features.3 anew" in seen(module, x).sealed
+
+
+def test_a_forward_pass_that_asks_another_module_is_found_and_that_module_left_alone(x: torch.Tensor) -> None:
+    module = network(subclass)
+    kinds = [type(part) for part in module.modules()]
+    forward = module.forward
+    module.forward = lambda x: 2 * forward(x)
+    for _ in range(2):
+        assert seen(module, x).sealed == "its forward pass does not compute with its own weights"
+        assert [type(part) for part in module.modules()] == kinds

@@ -70,3 +70,12 @@ def test_what_fails_leaves_the_functions_as_they_were() -> None:
     with pytest.raises(fx.proxy.TraceError):
         trace(Branching())
     assert dict(vars(Parent)) == before
+
+
+def test_hooks_on_the_model_and_a_forward_of_its_own_are_not_traced_away() -> None:
+    hooked, patched = Net(Parent.apply), Net(Parent.apply)
+    hooked.register_forward_pre_hook(lambda module, inputs: (inputs[0].round(),))
+    patched.forward = lambda x: x
+    for model in (hooked, patched):
+        with pytest.raises(fx.proxy.TraceError, match="sees neither hooks nor the module's own one"):
+            trace(model)

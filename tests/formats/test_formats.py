@@ -1,5 +1,6 @@
 """Models in files of their own: the same network gives the same counts, and what ships is what is judged."""
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from robench.core.types import Measurement, ResultCard
 from robench.data.base import Dataset
 from robench.engine.verdict import to_pixels
 from robench.formats import from_any, load_file
+from robench.suites.one_line import suite_of
 
 SUITE = """
 name = "small"
@@ -95,6 +97,54 @@ def test_graphs_give_the_counts_of_the_module_and_hold_its_weights(
         assert abs(found[name].correct - factory_counts[name].correct) <= 1, name
     assert found["weights"].total == found["bit_error"].total == 32
     assert found["pgd"].correct < found["clean"].correct  # else the test shows nothing
+
+
+class FewLevels(torch.nn.Module):
+    """Activations of four levels or two, with a straight-through backward, which no format keeps."""
+
+    def __init__(self, step: str) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.step = step
+        self.conv1, self.conv2 = torch.nn.Conv2d(3, 8, 3, 2), torch.nn.Conv2d(8, 8, 3, 2)
+        self.fc = torch.nn.Linear(8 * 7 * 7, 10)
+
+    def hard(self, x: torch.Tensor) -> torch.Tensor:
+        if self.step == "round":
+            return (3 * x.clamp(0, 1)).round() / 3
+        return x.sign() if self.step == "sign" else torch.where(x >= 0, 1.0, -1.0)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        soft = self.conv1(x - 0.5)
+        slope = soft.clamp(0, 1) if self.step == "round" else soft.clamp(-1, 1)
+        return self.fc(self.conv2(self.hard(soft).detach() + (slope - slope.detach())).flatten(1))
+
+
+class WithoutBackward(FewLevels):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.fc(self.conv2(self.hard(self.conv1(x - 0.5))).flatten(1))
+
+
+@pytest.mark.parametrize("step", ["round", "sign", "where"])
+def test_steps_without_a_gradient_are_passed_straight_through_in_every_format(step: str, tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    module, plain, x = FewLevels(step).eval(), WithoutBackward(step).eval(), torch.rand(2, 3, 32, 32)
+    batch = {"x": {0: torch.export.Dim("n", min=1, max=4096)}}
+    torch.export.save(torch.export.export(plain, (x,), dynamic_shapes=batch), tmp_path / "m.pt2")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        settings = {"input_names": ["x"], "dynamic_axes": {"x": {0: "n"}}, "opset_version": 17, "dynamo": False}
+        torch.onnx.export(plain, (x,), tmp_path / "m.onnx", **settings)
+    suite = suite_of({"attack": ["pgd@8/255,steps=5"]})
+    images = (255 * torch.rand(32, 3, 32, 32)).byte()
+    data = (images, module(images.float() / 255).argmax(1))
+    models = [module, f"pt2:{tmp_path / 'm.pt2'}", f"onnx:{tmp_path / 'm.onnx'}"]
+    counts = [
+        robench.evaluate(m, data, suite, twin="none", gradients="float32").measurements[1].correct for m in models
+    ]
+    assert counts[0] < 32
+    assert max(counts) - min(counts) <= 1
 
 
 def test_the_integers_of_a_qdq_file_are_the_stored_weights(int8_onnx: Path) -> None:

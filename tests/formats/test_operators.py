@@ -93,6 +93,66 @@ def test_torch_computes_what_onnxruntime_computes(
     torch.testing.assert_close(Graph(file).build()(x), Session(file)(x), rtol=1e-4, atol=1e-5)
 
 
+def graph_of(nodes: list[Any], constants: dict[str, Any], path: Path) -> Path:
+    helper = onnx.helper
+    values = [
+        helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, ["n", 3, *rest])
+        for n, rest in (("x", [6, 6]), ("y", []))
+    ]
+    held = [onnx.numpy_helper.from_array(np.asarray(a), name) for name, a in constants.items()]
+    graph = helper.make_graph(nodes, "g", values[:1], values[1:], held)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
+    return path
+
+
+MEAN = {"axes": [2, 3], "keepdims": 0}
+
+
+def test_a_constant_that_is_used_twice_keeps_its_name_to_itself(tmp_path: Path) -> None:
+    make = onnx.helper.make_node
+    nodes = [
+        make("Add", ["x", "a"], ["t1"]),
+        make("Mul", ["t1", "a"], ["t2"]),
+        make("Add", ["t2", "b"], ["t3"]),
+        make("ReduceMean", ["t3"], ["y"], **MEAN),
+    ]
+    x = torch.rand(2, 3, 6, 6)
+    for order in (nodes, nodes[::-1]):  # a file may have its nodes in any order
+        file = read(graph_of(order, {"a": np.float32(1), "b": np.float32(1.2)}, tmp_path / "m.onnx"))
+        torch.testing.assert_close(Graph(file).build()(x), x.mean((2, 3)) + 2.2)
+
+
+def test_the_size_of_a_batch_by_a_scalar_index(tmp_path: Path) -> None:
+    make = onnx.helper.make_node
+    nodes = [
+        make("Shape", ["x"], ["shape"]),
+        make("Gather", ["shape", "zero"], ["n"]),
+        make("Unsqueeze", ["n", "axes"], ["first"]),
+        make("Concat", ["first", "rest"], ["target"], axis=0),
+        make("Reshape", ["x", "target"], ["flat"]),
+        make("ReduceMean", ["flat"], ["y"], axes=[2], keepdims=0),
+    ]
+    constants = {"zero": np.int64(0), "axes": np.array([0]), "rest": np.array([3, -1])}
+    file = read(graph_of(nodes, constants, tmp_path / "m.onnx"))
+    x = torch.rand(2, 3, 6, 6)
+    torch.testing.assert_close(Graph(file).build()(x), x.mean((2, 3)))
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"mode": "nearest", "coordinate_transformation_mode": "asymmetric"},
+        {"mode": "nearest", "nearest_mode": "floor"},
+        {"mode": "linear", "antialias": 1},
+        {"mode": "cubic"},
+    ],
+)
+def test_a_resize_that_torch_does_otherwise_is_refused(attributes: dict[str, Any], tmp_path: Path) -> None:
+    path = file_of("Resize", [None, np.array([1, 1, 1.5, 1.5], np.float32)], attributes, tmp_path / "m.onnx")
+    with pytest.raises(NotImplementedError, match="Resize"):
+        Graph(read(path)).build()(torch.rand(1, 3, 6, 6))
+
+
 def test_rounding_to_codes_passes_its_gradient_within_the_range(tmp_path: Path) -> None:
     kinds = "QuantizeLinear+DequantizeLinear"
     module = Graph(read(file_of(kinds, [np.float32(0.01), np.int8(0)], {}, tmp_path / "m.onnx"))).build()

@@ -1,6 +1,6 @@
 """From an ONNX graph to a torch graph: weights in modules, quantization with straight-through gradients."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from operator import getitem
 from typing import Any
@@ -11,7 +11,7 @@ from torch import fx, nn
 
 from robench.engine.tracing import Opaque
 from robench.formats.layers import Layers, batch_norm, convolution, linear, named_after
-from robench.formats.onnx.operators import OPERATORS, padded
+from robench.formats.onnx.operators import OPERATORS, TYPES, padded
 from robench.formats.onnx.read import OnnxFile
 from robench.formats.quantization import Dequantize, Quantize, stored_codes
 from robench.quantizers.stored import StoredWeight
@@ -152,7 +152,7 @@ class Graph:
             image = self.call("channels_last", Step(OPERATORS["Transpose"], {"perm": [0, 2, 3, 1]}), image)
         self.values[self.file.name] = image
         result = source.output[0].name
-        for node in source.node:
+        for node in _in_order(source.node, self.values):
             if node.op_type in HEADS and list(node.output) == [result]:
                 self.values[result] = self.values[node.input[0]]
             else:
@@ -171,7 +171,9 @@ class Graph:
         whole = not value.value.is_floating_point() and value.value.dtype != torch.bool
         if whole and value.value.dim() <= 1 and value.value.numel() <= LISTED:
             return value.value.tolist()
-        name = f"constant_{len(dict(self.layers.root.named_buffers(recurse=False)))}"
+        # Counted with those that are used twice, or the next constant would take a name that is there.
+        count = sum(1 for _ in self.layers.root.named_buffers(recurse=False, remove_duplicate=False))
+        name = f"constant_{count}"
         self.layers.root.register_buffer(name, value.value)
         return self.graph.get_attr(name)
 
@@ -206,6 +208,20 @@ class Graph:
             result = step(*(value.value if isinstance(value, Constant) else None for value in node.inputs))
             return tuple(map(Constant, result)) if isinstance(result, tuple) else Constant(result)
         return self.call(node.name, step, *map(self.handed, node.inputs))
+
+
+def _in_order(nodes: Iterable[Any], known: Iterable[str]) -> Iterator[Any]:
+    """The nodes, each after those whose values it takes; a file may have them in any order."""
+    waiting, there = list(nodes), set(known)
+    while waiting:
+        ready = [node for node in waiting if all(name in there for name in node.input)]
+        if not ready:
+            raise UnknownOperatorError("a step whose input no other step gives")
+        for node in ready:
+            there.update(node.output)
+            yield node
+        done = {id(node) for node in ready}
+        waiting = [node for node in waiting if id(node) not in done]
 
 
 def constant(initializer: Any) -> Constant:
@@ -347,8 +363,40 @@ def _dequantize(graph: Graph, node: Node) -> Value:
     return graph.call(node.name, Dequantize(scale, zero, axis), x)
 
 
+def _hard(graph: Graph, node: Node) -> Value:
+    if not all(isinstance(value, fx.Node) or _is_float(value) for value in node.inputs):
+        return None
+    found = any(isinstance(value, fx.Node) for value in node.inputs)
+    return graph.graph.call_function(HARD[node.kind], tuple(map(graph.handed, node.inputs))) if found else None
+
+
+def _is_float(value: Value) -> bool:
+    return isinstance(value, Constant) and value.value.is_floating_point()
+
+
+def _cast(graph: Graph, node: Node) -> Value:
+    """To floats, of what may be a comparison."""
+    x = node.input(0)
+    floats = TYPES.get(int(node.attributes.get("to", 1)), torch.int64).is_floating_point
+    return graph.graph.call_method("float", (x,)) if floats and isinstance(x, fx.Node) else None
+
+
 QUANTIZING = ("QuantizeLinear", "DequantizeLinear")
+HARD: dict[str, Callable[..., Any]] = {
+    "Ceil": torch.ceil,
+    "Floor": torch.floor,
+    "Round": torch.round,
+    "Sign": torch.sign,
+    "Greater": torch.gt,
+    "GreaterOrEqual": torch.ge,
+    "Less": torch.lt,
+    "LessOrEqual": torch.le,
+    "Where": torch.where,
+}
+"""Steps whose own gradient is zero: as functions of torch in the graph, they are found and passed straight through."""
 LAYERS: dict[str, Callable[[Graph, Node], Value]] = {
+    **dict.fromkeys(HARD, _hard),
+    "Cast": _cast,
     "BatchNormalization": _batch_norm,
     "Constant": _constant,
     "Conv": _conv,

@@ -357,6 +357,8 @@ def max_pool(
     """The first output; indices are not given."""
     dims = len(kernel_shape)
     strides, dilations, pads = strides or [1] * dims, dilations or [1] * dims, pads or [0] * 2 * dims
+    if ceil_mode and pads[:dims] != pads[dims:]:
+        raise NotImplementedError("MaxPool with ceil_mode and uneven margins")
     x = padded(x, kernel_shape, strides, dilations, auto_pad, pads, -math.inf)
     return MAX_POOLS[dims](x, kernel_shape, strides, 0, dilations, bool(ceil_mode))
 
@@ -423,7 +425,9 @@ class _Reduction:
     ) -> torch.Tensor:
         x, chosen = tensor(x), ints(axes)
         if not chosen and noop_with_empty_axes:
-            return x
+            if self.function in (torch.amax, torch.mean, torch.amin, torch.sum):
+                return x
+            raise NotImplementedError("a reduction over no axes")
         result: torch.Tensor = self.function(x, dim=tuple(chosen or range(x.dim())), keepdim=bool(keepdims))
         return result
 
@@ -432,9 +436,11 @@ OPERATORS |= {name: _Reduction(function) for name, function in REDUCTIONS.items(
 
 
 @operator("ReduceProd")
-def product(x: Any, axes: Ints | None = None, *, keepdims: int = 1, **_: Any) -> torch.Tensor:
+def product(x: Any, axes: Ints | None = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0) -> torch.Tensor:
     """Over some axes, or all."""
     x = tensor(x)
+    if noop_with_empty_axes and not ints(axes):
+        return x
     for axis in sorted((axis % x.dim() for axis in ints(axes) or range(x.dim())), reverse=True):
         x = x.prod(axis, keepdim=bool(keepdims))
     return x
@@ -536,7 +542,7 @@ def gather(x: Any, indices: Any, *, axis: int = 0) -> torch.Tensor:
     chosen = torch.where(chosen < 0, chosen + x.shape[axis], chosen)
     flat = x.index_select(axis, chosen.reshape(-1))
     axis %= x.dim()
-    return flat.reshape(*x.shape[:axis], *chosen.shape, *x.shape[axis + 1 :])
+    return flat.reshape((*x.shape[:axis], *chosen.shape, *x.shape[axis + 1 :]))
 
 
 @operator("Expand")
@@ -612,17 +618,31 @@ def resize(
     mode: str = "nearest",
     coordinate_transformation_mode: str = "half_pixel",
     nearest_mode: str = "round_prefer_floor",
+    antialias: int = 0,
     **_: Any,
 ) -> torch.Tensor:
-    """Nearest by whole factors, and linear, in two dimensions."""
-    if scales is None and sizes is None:  # before opset 11 there was no roi, and scales came second
-        scales = roi
-    target = ints(sizes)[2:] or [int(n * s) for n, s in zip(x.shape[2:], tensor(scales).tolist()[2:], strict=True)]
-    whole = all(new % old == 0 for new, old in zip(target, x.shape[2:], strict=True))
-    if mode == "nearest" and (whole or coordinate_transformation_mode == "asymmetric"):
+    """Nearest and linear in two dimensions, wherever torch takes the same pixels as ONNX."""
+    if scales is None and sizes is None:  # before opset 11 there was no roi, scales came second, and 0 was at 0
+        scales, coordinate_transformation_mode, nearest_mode = roi, "asymmetric", "floor"
+    old, by = list(x.shape[2:]), [] if sizes is not None else [float(scale) for scale in tensor(scales).tolist()[2:]]
+    target = ints(sizes)[2:] or [int(n * scale) for n, scale in zip(old, by, strict=True)]
+    if (
+        mode == "nearest"
+        and not antialias
+        and _nearest_is_torchs(old, target, coordinate_transformation_mode, nearest_mode)
+    ):
         return F.interpolate(x, target, mode="nearest")
-    if mode == "linear" and coordinate_transformation_mode in ("half_pixel", "pytorch_half_pixel", "align_corners"):
-        return F.interpolate(
-            x, target, mode="bilinear", align_corners=coordinate_transformation_mode == "align_corners"
-        )
-    raise NotImplementedError(f"Resize, {mode}, {coordinate_transformation_mode}")
+    if mode == "linear" and not antialias and coordinate_transformation_mode == "align_corners":
+        return F.interpolate(x, target, mode="bilinear", align_corners=True)
+    if mode == "linear" and not antialias and coordinate_transformation_mode in ("half_pixel", "pytorch_half_pixel"):
+        how: dict[str, Any] = {"scale_factor": by, "recompute_scale_factor": False} if by else {"size": target}
+        return F.interpolate(x, mode="bilinear", align_corners=False, **how)
+    raise NotImplementedError(f"Resize, {mode}, {coordinate_transformation_mode}, {nearest_mode}")
+
+
+def _nearest_is_torchs(old: list[int], new: list[int], coordinates: str, rounding: str) -> bool:
+    """Whether ONNX takes the pixels that torch takes: floor(i old / new)."""
+    factors = [n // o if n % o == 0 else 0 for o, n in zip(old, new, strict=True)]
+    if coordinates == "asymmetric":
+        return rounding == "floor" or (rounding == "round_prefer_floor" and all(f in (1, 2) for f in factors))
+    return coordinates in ("half_pixel", "pytorch_half_pixel") and rounding.startswith("round") and all(factors)

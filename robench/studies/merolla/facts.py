@@ -98,7 +98,7 @@ def effect_of_sign(
     ]
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def _activations(model: nn.Module, pixels: torch.Tensor) -> dict[str, Floats]:
     """What each inner layer gives for the images, before batch norm."""
     found: dict[str, Floats] = {}
