@@ -123,6 +123,8 @@ def evaluate(
     request = Request(models, dataset, suite, names=names, checkpoints=tuple(map(Path, files)), **settings | paths)
     with in_front(Path(zoo) if zoo else None), open_run(request, logger.warning) as run:
         _measure(run, progress=progress)
+        for measurement in run.failed.values():
+            logger.warning(measurement.flags[0])
         cards = [run.card(each) for each in run.requested]
     return cards if isinstance(model, list | tuple) else cards[0]
 

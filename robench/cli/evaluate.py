@@ -166,14 +166,17 @@ def evaluate(
         cards.write(card, out)
     requested = [finished[model] for model in run.requested]
     if publish:
+        run.check_failures()
         _publish(publish, requested, [card for model, card in finished.items() if model not in run.requested])
     if as_json:
         data = [cards.to_dict(card) for card in requested]
         typer.echo(json.dumps(data if len(data) > 1 else data[0], indent=1))
+        run.check_failures()
         return
     _print_tables(requested, full=full)
     kept = f"   witnesses: {witness} ({_size(witness)})" if witness else ""
     results.print(f"Result cards: {out}/   measurements: {store}{kept}", soft_wrap=True)
+    run.check_failures()
 
 
 def _size(folder: Path) -> str:

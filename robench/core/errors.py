@@ -12,6 +12,10 @@ class NotHereError(RobenchError):
     """What was asked for is not on this machine and cannot be fetched; nothing that is here is damaged."""
 
 
+class ForeignError(RobenchError):
+    """Code that is not robench's own failed: the message says whose, and with what."""
+
+
 class RobenchWarning(UserWarning):
     """Something is left out, and the rest goes on: the message says what, and why."""
 
@@ -21,7 +25,7 @@ def foreign_code(what: str) -> Iterator[None]:
     """Code that is not robench's runs in the block: whatever it raises, ``SystemExit`` too, is its own fault.
 
     Raises:
-        RobenchError: it failed; the sentence says so.
+        ForeignError: it failed; the sentence says so.
     """
     try:
         yield
@@ -29,4 +33,4 @@ def foreign_code(what: str) -> Iterator[None]:
         raise
     except (Exception, SystemExit) as error:
         reason = (str(error).strip() or "no message").splitlines()[0][:300]
-        raise RobenchError(f"{what} failed with {type(error).__name__}: {reason}") from error
+        raise ForeignError(f"{what} failed with {type(error).__name__}: {reason}") from error

@@ -2,16 +2,16 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from robench import suites, zoo
-from robench.core.errors import RobenchError
+from robench.core.errors import ForeignError, RobenchError
 from robench.core.files import exists, short
 from robench.core.kinds import Progress, kind_of
-from robench.core.types import LARGEST_SEED, MOST_CLASSES, MOST_IMAGES, DataCard, Measurement, Suite
+from robench.core.types import CLEAN, LARGEST_SEED, MOST_CLASSES, MOST_IMAGES, DataCard, Measurement, Suite
 from robench.data.base import SMALLEST, Dataset
 from robench.data.choose import choose
 from robench.data.lazy import LazyImages
@@ -51,6 +51,7 @@ class Run:
         store: what is measured already, and where the rest goes.
         calibration: training images, for conditions that need them.
         witness: a folder for what shows that images fell; None where nothing of it is kept.
+        failed: n/a by a fault of the user's or a library's code, by key; another run tries again.
     """
 
     requested: tuple[ModelUnderTest, ...]
@@ -61,6 +62,7 @@ class Run:
     store: Store
     calibration: Dataset | None
     witness: Path | None = None
+    failed: dict[str, Measurement] = field(default_factory=dict)
 
     @property
     def models(self) -> tuple[ModelUnderTest, ...]:
@@ -80,16 +82,37 @@ class Run:
         progress: Callable[[Task], Progress] = lambda task: lambda done, correct: None,
         done: Callable[[Task, Measurement], None] = lambda task, measurement: None,
     ) -> None:
-        """Take measurements, each stored before the next begins."""
+        """Take measurements, each stored before the next begins.
+
+        Where the user's or a library's code fails under a condition, that is n/a with the reason, is not stored, and
+        the others go on; without an attack or a change it must not fail.
+        """
         for item in work:
-            measurement = measure(item.task, progress(item.task))
+            try:
+                measurement = measure(item.task, progress(item.task))
+            except ForeignError as error:
+                if item.task.condition == CLEAN:
+                    raise
+                nothing = np.zeros(0, bool)
+                measurement = Measurement(
+                    item.task.condition, item.task.draw, nothing, nothing, (f"n/a: {error}"[:500],)
+                )
+                self.failed[item.key] = measurement
+                done(item.task, measurement)
+                continue
             if self.witness is not None and measurement.witness:
                 witness.write(item.task, measurement.witness, self.witness)
             self.store.put(item.key, item.task.model.card.name, measurement)
             done(item.task, measurement)
 
+    def check_failures(self) -> None:
+        """Raise RobenchError where code of the user's or of a library failed under a condition."""
+        told = {measurement.flags[0].removeprefix("n/a: ") for measurement in self.failed.values()}
+        if told:
+            raise ForeignError(f"{'; '.join(sorted(told)[:3])}. The rest is measured; the same command tries again.")
+
     def _stored(self, item: Planned) -> Measurement | None:
-        return self.store.get(item.key, item.task.condition, item.task.draw)
+        return self.failed.get(item.key) or self.store.get(item.key, item.task.condition, item.task.draw)
 
     def card(self, model: ModelUnderTest) -> Card:
         """The result card of one model, from what is measured so far."""
