@@ -20,6 +20,8 @@ LARGEST = 100_000
 """Of a parameter of an attack: steps and queries beyond it would take days, and memory to match."""
 COUNTS = ("steps", "queries", "n_queries")
 """Parameters of other libraries' attacks that count something."""
+ARGUMENT = "argument"
+"""Of an attack that stands for several: which, as behind the colon of its name."""
 TIME_LIMIT = "time_limit_s"
 SECONDS = 600.0
 """That a library's attack may take on all images together, unless a condition gives ``time_limit_s``."""
@@ -113,7 +115,9 @@ def attempt(
         limit = limit or TimeLimit(settings.seconds)
         result, unfinished = run_bare(function, model, x, y, budget, streams, params, limit)
     else:
-        result, unfinished = function(model, x, y, budget, streams, **params), torch.zeros_like(y, dtype=torch.bool)
+        # An attack may work in place, and is held to the images as they were.
+        result = function(model, x.clone(), y.clone(), budget, streams, **params)
+        unfinished = torch.zeros_like(y, dtype=torch.bool)
     return Perturbed(*_held(result, x, budget, condition.name), unfinished)
 
 
@@ -188,7 +192,7 @@ def settings_of(condition: Condition) -> dict[str, Value]:
 def _settings(condition: Condition) -> _Settings:
     name, _, argument = condition.name.partition(":")
     attack = ATTACKS[name]
-    params: dict[str, Value] = dict(condition.params) | ({"argument": argument} if argument else {})
+    params: dict[str, Value] = dict(condition.params) | ({ARGUMENT: argument} if argument else {})
     attack = replace(attack, traits=attack.variants.get(argument, attack.traits))
     norm = str(params.pop("norm", attack.traits.norms[0]))
     own = attack.traits.gradient and not attack.traits.bare
@@ -225,11 +229,13 @@ def _check_params(
     known = inspect.signature(attack.function).parameters.values()
     free = attack.library is None and any(p.kind is p.VAR_KEYWORD for p in known)
     wrapper = [TIME_LIMIT] if attack.traits.bare else ["via", "eot"] if attack.traits.gradient else []
-    takes = ["norm", *wrapper, *defaults, *library]
-    for name, value in params.items():
+    takes = ["norm", *wrapper, *(name for name in defaults if name != ARGUMENT), *library]
+    for name, value in condition.params:
+        if name not in params:  # the wrapper's own
+            continue
         if name in library:
             wanted = problem(value, library[name]) or (_problem(value, 1) if name in COUNTS else "")
-        elif name in defaults or free:
+        elif (name in defaults and name != ARGUMENT) or free:
             wanted = _problem(value, defaults.get(name, 1 if name in COUNTS else inspect.Parameter.empty))
         else:
             raise RobenchError(f"the attack {condition.name} has no parameter {name!r}; it takes: {', '.join(takes)}.")

@@ -63,7 +63,7 @@ CLASSES = {
         name: Traits(norms=L2, minimal=True, bare=True)
         for name in ("DDNAttack", "L2CarliniWagnerAttack", "NewtonFoolAttack", "EADAttack", "L2DeepFoolAttack")
     },
-    **{name: Traits(norms=L2, minimal=True, bare=True) for name in ("L0FMNAttack", "L1FMNAttack", "L2FMNAttack")},
+    **{name: Traits(norms=L2, minimal=True, bare=True) for name in ("L1FMNAttack", "L2FMNAttack")},
     **{name: Traits(norms=LINF, minimal=True, bare=True) for name in ("LInfFMNAttack", "LinfDeepFoolAttack")},
     **{name: Traits(norms=EITHER, gradient=False, minimal=True, bare=True) for name in (*SEARCHES, STARTED[1])},
     **{
@@ -79,6 +79,7 @@ REFUSED = {
     "SpatialAttack": "it shifts and rotates the image, which no norm bounds",
     "DatasetAttack": "it gives other images of the data set, which are beyond any budget",
     "PointwiseAttack": "it sets itself no distance, without which foolbox ends it with an error",
+    "L0FMNAttack": "foolbox cannot clip several images in L0",
     "BinarizationRefinementAttack": "it refines what another attack has found",
     **dict.fromkeys(("SparseL1DescentAttack", "L1FastGradientAttack", *(f"L1{name}" for name in FAMILIES)), L1),
     **{f"{norm}BrendelBethgeAttack": NUMBA for norm in ("L0", "L1", "L2", "Linfinity")},

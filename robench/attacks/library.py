@@ -12,7 +12,7 @@ from robench.core.optional import import_optional
 from robench.core.registry import did_you_mean
 from robench.core.types import Value
 
-SET_BY_ROBENCH = ("self", "model", "norm", "p", "distance", "targeted", "callback")
+SET_BY_ROBENCH = ("self", "model", "norm", "p", "eps", "epsilon", "distance", "targeted", "callback")
 """Parameters that follow from the condition, and cannot be given beside it."""
 GREEK = "GREEK SMALL LETTER "
 LARGEST = 10**6

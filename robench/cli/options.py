@@ -3,7 +3,7 @@
 from math import isfinite
 
 from robench.core.errors import RobenchError
-from robench.core.types import LARGEST_OPTION, Value
+from robench.core.types import Value
 
 WORDS: dict[str, Value] = {"true": True, "false": False}
 
@@ -24,7 +24,7 @@ def parse_option(text: str) -> tuple[str, Value]:
             number = kind(value)
         except ValueError:
             continue
-        if not isfinite(number) or not 0 <= number <= LARGEST_OPTION:
-            raise RobenchError(f"--option {name} must be from 0 to {LARGEST_OPTION}, not {value}.")
+        if not isfinite(number):
+            raise RobenchError(f"--option {name} must be a finite number, not {value}.")
         return name, number
     return name, value

@@ -80,6 +80,7 @@ def quantize(
     name: Annotated[str, typer.Option(help="The new model's name; the old one's with the quantizer by default.")] = "",
     into: Into = None,
     data_dir: DataDir = None,
+    trust: Trust = False,
 ) -> None:
     """Make a folder of the zoo from a model of the zoo, quantized after training."""
     from robench import zoo as shipped
@@ -88,7 +89,7 @@ def quantize(
     dataset, _, short = model.rpartition("/")
     place = _place(into)
     with shipped.in_front(place if place.is_dir() else None):
-        loaded = shipped.load(model, dataset or "cifar10", 10)
+        loaded = shipped.load(model, dataset or "cifar10", 10, trust=trust)
     folder = adding.new_folder(place, loaded.card.dataset, name or f"{short}_{quantizer}")
     card = adding.add_quantized(loaded, quantizer, folder, data_dir)
     results.print(f"{card.name}: {adding.score(card)}; {card.bits} bit, {card.bits_per_weight} bits per weight in all")

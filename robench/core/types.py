@@ -183,8 +183,8 @@ class ModelCard:
     source: Line = ""
 
     def with_size(self, weights: int, stored_bytes: int) -> "ModelCard":
-        """The card with the number of weights, the bytes that store them, and the bits per weight that these give."""
-        bits = round(8 * stored_bytes / max(weights, 1), 3)
+        """The card with the number of weights, the bytes that store them, and the bits per weight (0 without any)."""
+        bits = round(8 * stored_bytes / weights, 3) if weights else 0.0
         return replace(self, weights=weights, stored_bytes=stored_bytes, bits_per_weight=bits)
 
 

@@ -9,6 +9,8 @@ from robench.core.errors import RobenchError
 from robench.core.files import short
 from robench.core.types import MOST_CLASSES, Labels
 
+SHIFTED = "shifted to start at 0"
+"""What a note says of labels that counted from 1."""
 NAMED = 20
 """Classes that are named in a note; of more, the first and the last."""
 
@@ -47,7 +49,7 @@ def read_labels(given: npt.NDArray, where: str, names: tuple[str, ...] = ()) -> 
     notes += [note] if note else []
     if labels.min() == 1 and not names and len(np.unique(labels)) == labels.max() > 1:
         labels = labels - 1
-        notes.append(f"labels start at 1: shifted to start at 0 ({labels.max() + 1} classes)")
+        notes.append(f"labels start at 1: {SHIFTED} ({labels.max() + 1} classes)")
     elif labels.min() > 0 and not names:
         notes.append(f"no image has label 0: labels from {labels.min()} to {labels.max()} are taken as they are")
     if labels.min() < 0 or labels.max() >= (len(names) or MOST_CLASSES):

@@ -132,9 +132,10 @@ def _of_mapping(thing: Mapping[str, Any]) -> Dataset:
 def _of_loader(loader: "DataLoader[Any]", name: str) -> Dataset:
     """What a DataLoader gives in one pass, in the order of its data set."""
     data = _torch_data()
-    if isinstance(loader.sampler, data.RandomSampler):
+    if not isinstance(loader.sampler, data.SequentialSampler | data.dataloader._InfiniteConstantSampler):  # noqa: SLF001
         found = from_object(loader.dataset)
-        note = "the DataLoader shuffles: its data set is read in order"
+        kind = type(loader.sampler).__name__
+        note = f"the DataLoader draws its images ({kind}): its data set is read in order, and whole"
         return Dataset(name, found.source, found.images, found.labels, found.classes, (note, *found.notes))
     images, labels = [], []
     for batch in loader:

@@ -30,7 +30,7 @@ class Folded(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """What the model gives for x."""
-        logits: torch.Tensor = self.graph(x)
+        logits: torch.Tensor = self.graph.forward(x)  # a call of the graph would print what fails in it
         return logits
 
     def refresh(self, changed: torch.Tensor | None = None) -> None:

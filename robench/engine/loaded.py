@@ -75,6 +75,8 @@ def from_module(module: nn.Module, name: str, *, own: bool = False) -> LoadedMod
     architecture = type(network if isinstance(network, nn.Module) else module).__name__
     if any(isinstance(parameter, nn.UninitializedParameter) for parameter in module.parameters()):
         raise RobenchError(f"{name} has lazy layers without weights; run it on an image once, and load its weights.")
+    if any(tensor.is_meta for tensor in (*module.parameters(), *module.buffers())):
+        raise RobenchError(f"{name} has weights without memory (device meta); load its weights before.")
     module = in_eval_mode(module if own else own_copy(module))
     known = all(type(weight) in PLAIN for weight in weights(module).values())
     stored = stored_weights(module, {}) if known else {}

@@ -8,6 +8,7 @@ import torch
 from robench.core.errors import RobenchError
 from robench.core.files import short
 from robench.data.base import Dataset
+from robench.data.labels import SHIFTED
 from robench.engine.blocked import Blocked, settled
 from robench.engine.folding import agrees, fold_batch_norm
 from robench.engine.foreign import gradient_obstacle, prepared
@@ -66,6 +67,7 @@ def prepare(
     model = Blocked(prepared(loaded.module, device), sizes)
     x = to_pixels(data.images[:PROBE], device)
     logits = _tried(model, x, loaded.card.name, len(data.classes))
+    _check_shift(logits, data, loaded.card.name)
     runtime = Blocked(loaded.runtime, sizes) if loaded.runtime is not None else None
     shipped = [_tried(runtime, x, loaded.card.name, len(data.classes))] if runtime is not None else []
     identity = fingerprint(loaded.module, loaded.digest, logits, *shipped, own=not loaded.card.test)
@@ -144,6 +146,15 @@ def _tried(model: Blocked, x: torch.Tensor, name: str, classes: int) -> torch.Te
     if not logits.isfinite().all():
         raise RobenchError(f"{name} gives logits that are not finite on clean images; check its weights.")
     return logits
+
+
+def _check_shift(logits: torch.Tensor, data: Dataset, name: str) -> None:
+    """Raise RobenchError where labels were shifted to start at 0, and the model has an output more, as if wrongly."""
+    if logits.shape[1] == len(data.classes) + 1 and any(SHIFTED in note for note in data.preparation):
+        raise RobenchError(
+            f"{name} has {logits.shape[1]} outputs and the labels run from 1 to {len(data.classes)}: whether those "
+            "count from 0 or 1 cannot be told. Write them from 0, with the names of all classes beside them (classes)."
+        )
 
 
 def _is_random(model: Blocked, x: torch.Tensor) -> bool:

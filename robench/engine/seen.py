@@ -18,15 +18,18 @@ from torch.nn.utils import parametrize
 from torch.overrides import TorchFunctionMode
 
 from robench.core.errors import RobenchError
+from robench.core.files import short
 from robench.engine.foreign import Borrowed, own_copy, prepared
 from robench.engine.layers import Weighted, layer_of, weights
-from robench.engine.loaded import NO_WEIGHTS, LoadedModel, stored_weights, with_stored_size
+from robench.engine.loaded import NO_COPY, NO_WEIGHTS, LoadedModel, stored_weights, with_stored_size
 from robench.engine.substituted import LAYERS, retire, substitute, weight_of
 from robench.quantizers.levels import low_bit
 from robench.quantizers.stored import StoredWeight, coded
 
 METHOD = "low_bit_codes"
 """A module says by this method what the weight of its layer is (see ``docs/models.md``)."""
+LARGEST_CODE = 8
+"""Bits."""
 FLOATS = (16, 32)
 """Numbers of bits that mean floats."""
 SAME = 1e-4
@@ -70,14 +73,23 @@ def with_seen_weights(loaded: LoadedModel, x: torch.Tensor, bits: int = 0) -> Lo
         RobenchError: a module says of its weight what is not so.
     """
     module = own_copy(loaded.module)
+    if isinstance(module, Borrowed) and not loaded.sealed:
+        return replace(loaded, stored={}, sealed=NO_COPY)
     sealed = isinstance(module, Borrowed) or loaded.sealed not in ("", NO_WEIGHTS)
-    if sealed or any(weight.is_coded for weight in loaded.stored.values()):
+    coded = any(weight.is_coded for weight in loaded.stored.values())
+    if coded and bits and bits not in (*FLOATS, loaded.card.bits):
+        raise RobenchError(
+            f"--bits {bits} does not fit {loaded.card.name}: it stores codes of {loaded.card.bits} bits."
+        )
+    if sealed or coded:
         return loaded
     module = prepared(module, x.device)
     x = x.to(next((parameter.device for parameter in module.parameters()), x.device))
+    answers = False
     try:
         with _quiet(x), torch.no_grad():
             before = module(x)
+            answers = True
             _unhook(module)
             everything = _numbers(module)
             _settle(module, x)
@@ -85,8 +97,11 @@ def with_seen_weights(loaded: LoadedModel, x: torch.Tensor, bits: int = 0) -> Lo
         same = _near(after, before)
     except RobenchError:
         raise
-    except (Exception, SystemExit):  # noqa: BLE001 (the user's code; what is wrong with it is said when the model is tried)
-        return loaded
+    except (Exception, SystemExit) as error:  # noqa: BLE001 (the user's code)
+        if not answers:  # which is said when the model is tried
+            return loaded
+        why = f"the weights that reach its layers could not be seen ({type(error).__name__}: {short(error, 200)})"
+        return replace(loaded, stored={}, sealed=why)
     if not same:
         module = prepared(copy.deepcopy(loaded.module), x.device)
     codes = {} if bits in FLOATS else dict(_codes(module, bits))
@@ -94,7 +109,10 @@ def with_seen_weights(loaded: LoadedModel, x: torch.Tensor, bits: int = 0) -> Lo
     for name, code in codes.items():
         own[name].data.copy_(code.weight())
     every = stored_weights(module, codes)
-    shown = bits or _most(every)
+    shown = _most(every)
+    if bits and bits not in FLOATS and shown != bits:
+        codes_are = f"codes of {shown} bits are" if shown <= LARGEST_CODE else "no codes are"
+        raise RobenchError(f"--bits {bits} does not fit {loaded.card.name}: {codes_are} seen in its weights.")
     card = replace(loaded.card, bits=shown, quantizer=OWN if shown <= 8 else loaded.card.quantizer)
     sealed_for = _obstacle(module, every, x) if every else loaded.sealed
     reached = replace(loaded, card=card, module=module, stored=every, sealed=sealed_for)

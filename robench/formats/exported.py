@@ -137,6 +137,10 @@ class _Builder:
             else:
                 self.layers.root.register_buffer(target, value.detach().clone())
             return self.graph.get_attr(target)
+        if node.op == "call_module":
+            part = self.source.get_submodule(str(node.target))
+            inputs = fx.node.map_arg(node.args, self.copy_of)
+            return self.graph.call_module(self.layers.add(part, str(node.target)), inputs)  # type: ignore[arg-type]
         return self.graph.node_copy(node, self.copy_of)
 
     def tensor(self, node: Any) -> torch.Tensor | None:
@@ -159,7 +163,20 @@ class _Builder:
                 bits, signed = BITS[codes.dtype]
                 stored = stored_codes(codes, (scale, zero), bits, signed=signed) if axis == 0 else None
                 return Dequantize(scale, zero, axis)(codes), stored
+        if isinstance(node, fx.Node) and _is_known(node):
+            return self._computed(node), None
         return None
+
+    def _computed(self, node: fx.Node) -> torch.Tensor:
+        """What comes out of constants alone: a weight that a quantizer in the program makes of the latent one."""
+        known = self.tensor(node)
+        if known is not None:
+            return known
+        assert callable(node.target)
+        arguments, settings = fx.node.map_arg((node.args, node.kwargs), self._computed)  # type: ignore[misc]
+        with torch.no_grad():
+            result: torch.Tensor = node.target(*arguments, **settings)  # type: ignore[arg-type, misc, call-arg]
+        return result
 
     def affine(self, node: fx.Node) -> tuple[torch.Tensor, torch.Tensor, int] | None:
         """Scale, zero point and axis of a step to or from codes; None where they are computed."""
@@ -176,6 +193,15 @@ class _Builder:
     def call(self, module: nn.Module, name: str, x: Any, stored: StoredWeight | None = None) -> fx.Node:
         """A call of a module on what an argument of the source graph has become."""
         return self.graph.call_module(self.layers.add(module, name, stored), (self.copy_of(x),))
+
+
+def _is_known(node: fx.Node) -> bool:
+    """Whether a step has constants alone before it, and operators of torch's that give one tensor."""
+    if node.op == "get_attr":
+        return True
+    values = node.meta.get("val")
+    steps = node.op == "call_function" and isinstance(node.target, torch._ops.OpOverload)  # noqa: SLF001
+    return steps and isinstance(values, torch.Tensor) and all(map(_is_known, node.all_input_nodes))
 
 
 def _as_modules(source: fx.GraphModule) -> tuple[Layers, fx.GraphModule]:

@@ -114,6 +114,10 @@ def check_models(request: Request) -> None:
     ):
         given = " ".join(f"{name}={value}" for name, value in request.options.items())
         raise RobenchError(f"--option {short(given)} goes with timm:NAME or a factory, and there is none.")
+    if request.num_classes and not any(
+        isinstance(m, str) and m.startswith("timm:") for m in (*request.models, request.twin)
+    ):
+        raise RobenchError("--num-classes goes with timm:NAME, and there is none; a factory takes its own as --option.")
 
 
 def sources(request: Request) -> list[Source]:

@@ -156,6 +156,8 @@ def open_run(request: Request, notify: Callable[[str], None] = lambda notice: No
     for model in loaded:
         if precision := other_precision(model.module):
             notify(f"{model.card.name}: its parameters are {precision}; they are measured in float32.")
+    if request.image_size and not isinstance(data.images, LazyImages):
+        raise RobenchError(f"--image-size is for image files, and {data.name} has pixels of one size already.")
     data = _ready(data.sized(_input_size(loaded, request.image_size)), notify)
     loaded = [looked_at(model, data, request) for model in loaded]
     calibration = _calibration(request, suite, data)

@@ -158,6 +158,8 @@ class Card(ResultCard):
         other = twin or self.twin_card
         if other is None:
             raise RobenchError(f"{self.model.name} was measured without a twin; give the card to compare it with.")
+        if not isinstance(other, ResultCard):
+            raise RobenchError(f"a card is compared with a card (robench.results.cards.read), not {other!r}.")
         return compare(self, other)
 
 

@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import warnings
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from robench.core.errors import RobenchError
+from robench.core.errors import RobenchError, RobenchWarning
 from robench.core.files import check_data_file, short
 
 State = dict[str, torch.Tensor]
@@ -21,6 +22,8 @@ PREFIXES = ("model.", "module.", "_orig_mod.", "backbone.", "net.", "network.")
 """Before every name, where a wrapper was saved together with its network."""
 COUNTERS = ("num_batches_tracked", "total_ops", "total_params", "n_averaged")
 """What counts and computes nothing: the last part of its name."""
+PARTS = ("weight", "bias", "running_mean", "running_var")
+"""Of a layer of torch's: the last part of a tensor's name."""
 SHOWN = 3
 TORCH_PROTOCOL = b"\x02"
 """Of the pickles that torch.save writes."""
@@ -150,7 +153,8 @@ def matched(module: nn.Module, state: State, source: str) -> State:
     """``state`` under the module's own names.
 
     By name, where a prefix may be before all of its names (``model.``, ``module.``, ``_orig_mod.``, ``backbone.``,
-    ``net.``) or before all of the module's own; else by order, where every shape agrees. Counters do not matter.
+    ``net.``) or before all of the module's own; else by order, where every shape and last part of a name agrees, and a
+    warning says so. Counters do not matter.
 
     Raises:
         RobenchError: none of these fits.
@@ -176,15 +180,30 @@ def matched(module: nn.Module, state: State, source: str) -> State:
 
 
 def _by_order(wanted: State, ours: list[str], state: State, theirs: list[str], source: str) -> State:
+    if source.endswith(".safetensors"):  # which has its tensors in the order of their names
+        raise RobenchError(
+            f"the weights in {source} do not fit the model, whose names they do not share ({_some(theirs)} there, "
+            f"{_some(ours)} here), and a safetensors file keeps no order to go by; give them the model's names."
+        )
     for index, (own, name) in enumerate(zip(ours, theirs, strict=False)):
-        if wanted[own].shape != state[name].shape:
+        if wanted[own].shape != state[name].shape or _are_other_parts(own, name):
             raise RobenchError(
                 f"the weights in {source} do not fit the model, whose names they do not share: tensor {index + 1} is "
                 f"{name} {list(state[name].shape)} there and {own} {list(wanted[own].shape)} here."
             )
     if len(ours) != len(theirs):
         raise RobenchError(f"{source} holds {len(theirs)} tensors, and the architecture has {len(ours)}.")
+    warnings.warn(
+        RobenchWarning(f"{source} and the model share no names; its tensors are taken in their order in the file"),
+        stacklevel=2,
+    )
     return {own: state[name] for own, name in zip(ours, theirs, strict=True)}
+
+
+def _are_other_parts(own: str, other: str) -> bool:
+    """Whether two names end in two parts of a layer, such as weight and bias."""
+    ends = own.rpartition(".")[2], other.rpartition(".")[2]
+    return ends[0] != ends[1] and all(end in PARTS for end in ends)
 
 
 def _renamed(state: State, ours: list[str]) -> Iterable[State]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeGuard
 
 import torch
 from torch import nn
@@ -11,7 +12,7 @@ from robench.core.errors import RobenchError, foreign_code
 from robench.core.files import check_data_file, exists, file_digest, short
 from robench.core.gate import check_name, checked, read_toml
 from robench.core.registry import did_you_mean
-from robench.core.types import Count, Line, ModelCard
+from robench.core.types import LARGEST_OPTION, Count, Line, ModelCard
 from robench.data import DATASETS
 from robench.engine.activations import quantize_inputs
 from robench.engine.classifier import Classifier
@@ -271,12 +272,15 @@ def _load_external(spec: str, num_classes: int, checkpoint: Path | None, options
         module = load_factory(spec, checkpoint, options)
     loaded = from_any(module, spec, own=True)
     source = _named(checkpoint) if checkpoint else ""
-    numbers = {
-        name: value for name, value in options.items() if isinstance(value, int | float) and not isinstance(value, bool)
-    }
+    numbers = {name: value for name, value in options.items() if _fits_a_card(value)}
     words = {name: value for name, value in options.items() if name not in numbers}
     training = {"options": words} if words else {}
     return replace(loaded, card=replace(loaded.card, options=numbers, training=training, source=source))
+
+
+def _fits_a_card(value: object) -> TypeGuard[int | float]:
+    """Whether an option is a number as those of an architecture are; a card keeps others as words."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LARGEST_OPTION
 
 
 def load_from_hub(spec: str) -> LoadedModel:

@@ -30,7 +30,7 @@ attack.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
 
 
 def test_parameters_are_those_that_can_be_set_with_greek_letters_spelled_out() -> None:
-    assert LIBRARY.parameters(attack) == {"eps": 0.3, "gamma_init": 0.5, "steps": 10}
+    assert LIBRARY.parameters(attack) == {"gamma_init": 0.5, "steps": 10}
 
 
 def test_arguments_are_those_that_the_attack_takes_and_later_ones_win() -> None:

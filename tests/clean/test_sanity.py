@@ -50,3 +50,8 @@ def test_dependence_on_the_batch_is_flagged() -> None:
 @pytest.mark.parametrize(("correct", "flagged"), [(10, True), (20, True), (21, False), (90, False)])
 def test_accuracy_near_chance_is_flagged(correct: int, flagged: bool) -> None:
     assert bool(sanity.of_clean_accuracy(correct, 100, 10)) is flagged
+
+
+def test_half_right_of_three_classes_is_not_near_chance() -> None:
+    assert not sanity.of_clean_accuracy(50, 100, 3)
+    assert sanity.of_clean_accuracy(40, 100, 3)

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torchvision
 from PIL import Image
-from torch.utils.data import DataLoader, IterableDataset, Subset, TensorDataset
+from torch.utils.data import DataLoader, IterableDataset, Subset, TensorDataset, WeightedRandomSampler
 from torchvision import transforms
 
 import robench
@@ -58,6 +58,7 @@ OBJECTS = {
     "Subset": Subset(FLOATS, range(12)),
     "DataLoader": DataLoader(FLOATS, batch_size=5),
     "DataLoader that shuffles": DataLoader(FLOATS, batch_size=5, shuffle=True),
+    "DataLoader that samples": DataLoader(FLOATS, batch_size=5, sampler=WeightedRandomSampler([1.0] * 12, 12)),
     "DataLoader of dictionaries": DataLoader(Pairs(lambda i: {"image": NCHW[i], "label": Y[i]}), batch_size=5),
     "items with tensors": Pairs(lambda i: (NCHW[i], LABELS[i])),
     "items with photos": Pairs(lambda i: (Image.fromarray(X[i]), int(Y[i]))),

@@ -225,7 +225,7 @@ def test_an_attack_that_changes_nothing_is_flagged(here: Path) -> None:
     (here / "s.toml").write_text(
         'name = "mine"\nversion = 1\nn_images = 16\nseed = 0\n[[conditions]]\nkind = "attack"\nlevels = [0.001]\n'
         'names = ["torchattacks:VANILA"]\n[[conditions]]\nkind = "attack"\nlevels = [0.001]\n'
-        'names = ["torchattacks:FGSM"]\nparams = { eps = 0.5 }\n'
+        'names = ["torchattacks:GN"]\nparams = { std = 0.5 }\n'
     )
     result = robench(
         "evaluate",

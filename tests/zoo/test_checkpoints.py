@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from robench.core.errors import RobenchError
+from robench.core.errors import RobenchError, RobenchWarning
 from robench.zoo.checkpoints import load_checkpoint, matched, read_checkpoint
 
 
@@ -107,3 +107,32 @@ def test_a_program_is_no_checkpoint(tmp_path: Path) -> None:
     torch.export.save(torch.export.export(nn.Linear(2, 2), (torch.zeros(1, 2),)), str(tmp_path / "c.pt2"))
     with pytest.raises(RobenchError, match=r"is a whole program of torch.export"):
         read_checkpoint(tmp_path / "c.pt2")
+
+
+def in_order(names: list[str]) -> dict[str, torch.Tensor]:
+    tensors = [tensor for name, tensor in trained().items() if not name.endswith("num_batches_tracked")]
+    return dict(zip(names, tensors, strict=True))
+
+
+OTHER = [f"x{i}.{part}" for i, part in enumerate(("weight", "bias", "weight", "bias", "running_mean", "running_var"))]
+OTHER += ["y.weight", "y.bias"]
+
+
+def test_tensors_by_their_order_are_said(tmp_path: Path) -> None:
+    torch.save(in_order(OTHER), tmp_path / "net.pt")
+    module = network()
+    with pytest.warns(RobenchWarning, match="share no names; its tensors are taken in their order in the file"):
+        load_checkpoint(module, tmp_path / "net.pt")
+    torch.testing.assert_close(module[0].weight.data, network()[0].weight.data + 1)
+
+
+def test_an_order_that_tells_nothing_is_not_gone_by(tmp_path: Path) -> None:
+    """Once safetensors' names in sorted order put biases where running means belong, with equal shapes."""
+    save_file(in_order(OTHER), tmp_path / "net.safetensors")
+    with pytest.raises(RobenchError, match="a safetensors file keeps no order to go by"):
+        load_checkpoint(network(), tmp_path / "net.safetensors")
+    state = in_order(OTHER)
+    swapped = {name: state[name] for name in [*OTHER[:4], OTHER[5], OTHER[4], *OTHER[6:]]}
+    torch.save(swapped, tmp_path / "net.pt")
+    with pytest.raises(RobenchError, match=r"tensor 5 is x5.running_var \[4\] there and 1.running_mean \[4\] here"):
+        load_checkpoint(network(), tmp_path / "net.pt")
