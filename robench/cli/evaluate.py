@@ -106,6 +106,12 @@ def evaluate(
         Path | None,
         typer.Option(metavar="FOLDER", help="Keep the adversarial images, and flipped bits: see robench confirm."),
     ] = None,
+    shard: Annotated[
+        str,
+        typer.Option(
+            metavar="I/N", help="Measure this part alone, into a store of its own; auto in a SLURM job array."
+        ),
+    ] = "",
     plugin: Plugins = None,
     trust: Trust = False,
     zoo: Zoo = None,
@@ -123,6 +129,8 @@ def evaluate(
 
     if publish:
         check_new(publish)
+    if publish and shard:
+        raise RobenchError("a shard makes no cards; leave --publish to the run after robench merge.")
     lines = {"corruption": corruption, "attack": attack, "distortion": distortion, "fault": fault}
     request = Request(
         models=tuple(model),
@@ -149,6 +157,7 @@ def evaluate(
         store=store,
         trust=trust,
         witness=witness,
+        shard=shard,
     )
     with open_run(request, say) as run:
         if publish:
@@ -162,6 +171,14 @@ def evaluate(
                     _print_tables([run.card(model) for model in run.requested], full=full)
             raise
         finished = {model: run.card(model) for model in run.models}
+    if shard:
+        run.check_failures()
+        results.print(f"shard {shard}: {len(run.work)} measurements in {run.store.path}", soft_wrap=True)
+        say(
+            f"when all are there: robench merge {store.parent}/{store.stem}.*-of-* --store {store}, and this command "
+            "again without --shard, which writes the cards."
+        )
+        return
     for card in finished.values():
         cards.write(card, out)
     requested = [finished[model] for model in run.requested]

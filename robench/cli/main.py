@@ -1,6 +1,7 @@
 """Gathers the commands."""
 
 import robench.cli.cite
+import robench.cli.cluster
 import robench.cli.compare
 import robench.cli.evaluate
 import robench.cli.leaderboard

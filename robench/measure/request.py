@@ -57,6 +57,8 @@ class Request:
         store: an SQLite file that keeps measurements; without it nothing is kept.
         trust: run code that the cards of model folders name.
         witness: a folder for what shows that images fell (see docs/proof.md); None to keep nothing.
+        shard: ``2/8``, or "auto" in a job array of SLURM's: measure that part alone, into a store of its own; "" for
+            everything.
     """
 
     models: tuple[Model, ...]
@@ -83,6 +85,7 @@ class Request:
     store: Path | None = None
     trust: bool = False
     witness: Path | None = None
+    shard: str = ""
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from robench.measure.environment import provenance
 from robench.measure.measure import measure
 from robench.measure.plan import Planned, plan
 from robench.measure.request import Model, Request, check_models, load_model, looked_at, pair, sources
+from robench.measure.shards import on_a_network, parse_shard, part_of, plan_digest, store_of
 from robench.measure.store import Store
 from robench.results.cards import Card
 
@@ -172,9 +173,19 @@ def open_run(request: Request, notify: Callable[[str], None] = lambda notice: No
         for tested in models.values():
             if tested.no_gradient:
                 notify(_without_gradients(tested))
+        shard = parse_shard(request.shard) if request.shard else None
+        place = store_of(request.store, shard) if request.store and shard else request.store
         kept = request.witness
         work = plan(models.values(), data, suite, request.batch_size, calibration, witness=kept is not None)
-        store = Store(request.store)
+        if place and (kind := on_a_network(place)):
+            notify(
+                f"the store {place} is on a network's file system ({kind}), where several machines that write to one "
+                "SQLite file may damage it; give each its own: --shard."
+            )
+        store = Store(place)
+        if shard is not None:
+            digest, work = plan_digest(work), part_of(work, shard)
+            store.put_shard(digest, str(shard))
         try:
             yield Run(tuple(models[model] for model in loaded), twins, data, suite, work, store, calibration, kept)
         finally:

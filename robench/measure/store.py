@@ -3,7 +3,7 @@
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,6 +26,8 @@ create table if not exists measurements (
     numbers text, path text, digest text
 )
 """
+SHARDS = "create table if not exists shards (plan text, shard text, primary key (plan, shard))"
+"""Of which evaluation (a digest of its keys) a store has which part."""
 
 
 class Store:
@@ -57,6 +59,7 @@ class Store:
                     "name another file with --store."
                 )
             connection.execute(TABLE)
+            connection.execute(SHARDS)
             connection.execute(f"pragma application_id = {APPLICATION}")
             connection.execute(f"pragma user_version = {VERSION}")
 
@@ -139,6 +142,37 @@ class Store:
             tuple((name, number) for name, number in json.loads(numbers)),
             tuple((changes, correct) for changes, correct in json.loads(path)),
         )
+
+    def rows(self) -> list[tuple[object, ...]]:
+        """Every row as it was written.
+
+        Raises:
+            RobenchError: one is not.
+        """
+        with self._guard() as connection:
+            rows = connection.execute("select * from measurements order by key").fetchall()
+        for row in rows:
+            if row[-1] != _digest(tuple(row[:-1])):
+                raise RobenchError(
+                    f"the store {self.path} is damaged: the measurement of {row[2]} is not as it was written."
+                )
+        return rows
+
+    def put_rows(self, rows: Iterable[tuple[object, ...]]) -> None:
+        """Write rows of another store, all or none."""
+        with self._guard() as connection:
+            slots = ", ".join("?" * 14)
+            connection.executemany(f"insert into measurements values ({slots})", rows)  # noqa: S608
+
+    def shards(self) -> list[tuple[str, str]]:
+        """(digest of an evaluation, ``2/8``) of each part that was measured into it."""
+        with self._guard() as connection:
+            return connection.execute("select plan, shard from shards order by plan, shard").fetchall()
+
+    def put_shard(self, plan: str, shard: str) -> None:
+        """Write down that a part of an evaluation is in it."""
+        with self._guard() as connection:
+            connection.execute("insert or ignore into shards values (?, ?)", (plan, shard))
 
     def close(self) -> None:
         """Close the file; what was put is there."""
