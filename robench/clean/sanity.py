@@ -32,8 +32,8 @@ def of_predictions(model: Blocked, x: torch.Tensor) -> tuple[str, ...]:
     """Warn where logits are random, or depend on the other images of the batch. ``x``: a few images in [0, 1]."""
     bare = model.model
     with torch.no_grad():
-        first, second = bare(x), bare(x)
-        parts = torch.cat([bare(part) for part in x.split(-(-len(x) // 2))])
+        first, second = bare(x.clone()), bare(x.clone())
+        parts = torch.cat([bare(part.clone()) for part in x.split(-(-len(x) // 2))])
     scale = TOLERANCE * first.abs().max().clamp(min=1)
     if (first - second).abs().max() > scale:
         return ("random: two forward passes on the same images differ",)

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from robench.cli.app import command, results
-from robench.cli.boards import Board, find_result
+from robench.cli.boards import Board, find_result, folders
 
 if TYPE_CHECKING:
     from robench.core.types import ResultCard
@@ -27,7 +27,10 @@ def compare(
     from robench.results import cards
     from robench.results.compare import compare as compare_cards
 
-    pair = [cards.read(find_result(name, board)) for name in (first, second)]
+    if board is None:
+        pair = cards.find_pair(first, second, folders(board))
+    else:
+        pair = (cards.read(find_result(first, board)), cards.read(find_result(second, board)))
     rows = compare_cards(*pair)
     if as_json:
         results.print_json(json.dumps([asdict(row) for row in rows]))

@@ -53,7 +53,7 @@ PANELS = {
     "Computation": ("device", "batch_size", "gradients", "verdicts", "all_steps", "precision", "compiled", "trust"),
     "Output": (
         "out", "store", "runs", "publish", "check", "full", "as_json", "form", "formats", "width", "intervals",
-        "differences", "into", "witness", "record",
+        "differences", "into", "witness", "record", "shard",
     ),
 }  # fmt: skip
 """Group of options -> its parameters, in every command."""
@@ -66,6 +66,7 @@ EXAMPLES = {
         "robench evaluate --model net.py:make --checkpoint net.pt --dataset digits",
         "robench evaluate --model onnx:int8.onnx --twin onnx:float.onnx",
         "robench evaluate --model twn_resnet20 --attack pgd@8/255,steps=20",
+        "robench evaluate --model twn_resnet20 --shard 2/8",
         "robench evaluate --model digits/mine --zoo models --publish board",
     ),
     "compare": ("robench compare twn_resnet20 bwn_resnet20", "robench compare mine theirs --board board"),
@@ -81,6 +82,8 @@ EXAMPLES = {
     "cite": ("robench cite twn_resnet20 --suite robench-v1 > references.bib",),
     "show": ("robench show twn_resnet20", "robench show digits/twn_resnet20"),
     "list": ("robench list models", "robench list models --zoo models", "robench list suites"),
+    "merge": ("robench merge runs/measurements.1-of-2.sqlite runs/measurements.2-of-2.sqlite --store runs/all.sqlite",),
+    "plan": ("robench plan twn_resnet20 robench-v1", "robench plan digits/twn_resnet20 quick --twin none --json"),
     "confirm": ("robench confirm runs/mine.digits.quick.json --witness witness",),
     "verify": ("robench verify runs/mine.digits.quick.json", "robench verify CARD --share 0.2 --record leaderboards"),
     "reproduce": ("robench reproduce merolla", "robench reproduce bit-flips", "robench reproduce poster --check"),

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from robench.cli.app import Zoo, command, results
-from robench.cli.boards import Board, folders
+from robench.cli.boards import Board, find_result, folders
 
 if TYPE_CHECKING:
     from robench.core.types import ModelCard, ResultCard
@@ -26,7 +26,7 @@ def show(
     """Show what a model is, and what was measured of it."""
     from robench.zoo import names
 
-    card = find_card(model)
+    card = _card(model, board)
     results.print(Text(f"{card.name}{f', for {card.dataset}' if card.dataset else ''}", style="bold"))
     results.print(_facts(card))
     places = folders(board)
@@ -41,6 +41,21 @@ def show(
     others = [name for name, models in names().items() if card.name in models and name != card.dataset]
     if others and full != model.strip("/"):
         results.print(f"Also for {', '.join(others)}: robench show {others[0]}/{card.name}{own}", soft_wrap=True)
+
+
+def _card(model: str, board: "Path | None") -> "ModelCard":
+    """The card of a model, or what a result card says of one that only its name is known of."""
+    from robench.core.errors import RobenchError
+    from robench.results import cards
+
+    try:
+        return find_card(model)
+    except RobenchError:
+        try:
+            return cards.read(find_result(model, board)).model
+        except RobenchError:
+            pass
+        raise
 
 
 def find_card(model: str) -> "ModelCard":
@@ -92,7 +107,10 @@ def _value(value: object) -> str:
 
 
 def _results(card: "ModelCard", places: "Sequence[Path]") -> "Iterator[tuple[Path, ResultCard, ResultCard | None]]":
-    """Result cards of these weights, with the twin's; those that cannot be read are passed over."""
+    """Result cards of a model, with the twin's; those that cannot be read are passed over.
+
+    Of the zoo's they are those of the same weights; what else was measured goes by its name.
+    """
     from robench.core.errors import RobenchError
     from robench.core.files import file_name
     from robench.results import cards, twins
@@ -103,7 +121,7 @@ def _results(card: "ModelCard", places: "Sequence[Path]") -> "Iterator[tuple[Pat
                 found = cards.read(path)
             except RobenchError:
                 continue
-            if found.model.sha256 == card.sha256:
+            if found.model.sha256 == card.sha256 or (not card.test and found.model.name == card.name):
                 yield path, found, twins.beside(found, path.parent)
 
 

@@ -38,6 +38,8 @@ class CorruptionKind(Kind):
             )
         if condition.grid:
             raise RobenchError(f"search is for attacks; the corruption {condition.name} has no epsilon.")
+        if condition.level is None and amount is None:
+            raise RobenchError(f"the corruption {condition.name} needs a severity from 1 to 5, or an amount.")
         found = amount_of(condition.name, condition.level, amount)
         return replace(condition, facts=(("amount", float(found)),))
 

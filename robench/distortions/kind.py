@@ -56,7 +56,7 @@ class DistortionKind(Kind):
 
     def axis(self, condition: Condition) -> Axis:
         """Levels."""
-        return Axis("level of weight distortion")
+        return Axis("level of weight distortion", from_clean=bool(condition.fact("random")))
 
     def plugin(self, condition: Condition) -> object:
         """The distortion's function."""

@@ -99,7 +99,8 @@ class Blocked(nn.Module):
         missing = next(size for size in self.sizes if size >= count) - count
         if missing:
             x = torch.cat([x, x.new_zeros(missing, *x.shape[1:])])
-        logits = self.model(x.contiguous(memory_format=torch.channels_last))
+        # A copy, as a model may normalise in place, and these are the caller's images.
+        logits = self.model(x.clone(memory_format=torch.channels_last))
         if not isinstance(logits, torch.Tensor):
             raise TypeError(f"it returns {_described(logits)}; let it return its logits alone, a tensor [N, classes]")
         return logits[:count]

@@ -37,7 +37,7 @@ class PartialForward:
         if not isinstance(self.model.model, Folded):
             return self.model.one_block(x)
         run = fx.Interpreter(self.model.model.graph, garbage_collect_values=False)
-        logits: torch.Tensor = run.run(x.contiguous(memory_format=torch.channels_last))
+        logits: torch.Tensor = run.run(x.clone(memory_format=torch.channels_last))
         self._known[int(numbers[0])] = dict(run.env)
         return logits
 

@@ -21,6 +21,8 @@ from robench.formats import from_any
 from robench.quantizers import QUANTIZERS
 
 Model = str | nn.Module | LoadedModel
+LONGEST_NAME = 100
+"""Signs of a name of the user's; it becomes a part of a file's name."""
 SEEN = 4
 """Images with which a model's weights are seen."""
 
@@ -137,6 +139,10 @@ def sources(request: Request) -> list[Source]:
         )
     if request.names and len(request.names) != len(request.models):
         raise RobenchError(f"there are {len(request.models)} models and {len(request.names)} names; give each one.")
+    if len(set(request.names)) < len(request.names):
+        raise RobenchError("two models are given one name; give each its own.")
+    if wrong := next((name for name in request.names if len(name) > LONGEST_NAME), ""):
+        raise RobenchError(f"a name has at most {LONGEST_NAME} signs, and {short(wrong, 40)} has {len(wrong)}.")
     files = dict(zip(takers, request.checkpoints, strict=False))
     names = request.names or ("",) * len(request.models)
     found = [Source(m, files.get(i), name) for i, (m, name) in enumerate(zip(request.models, names, strict=True))]

@@ -141,11 +141,7 @@ def open_run(request: Request, notify: Callable[[str], None] = lambda notice: No
     Raises:
         RobenchError: anything that the request names cannot be had, or does not fit.
     """
-    check_models(request)
-    _check_numbers(request)
-    _check_verdicts(request)
-    if request.quantize and request.twin != "auto":
-        raise RobenchError("--quantize compares each model with itself; leave --twin out.")
+    _check(request)
     suite = _chosen_suite(request)
     data, notice = choose(request.dataset, _common_datasets(request.models), request.data_dir)
     if notice:
@@ -173,23 +169,42 @@ def open_run(request: Request, notify: Callable[[str], None] = lambda notice: No
         for tested in models.values():
             if tested.no_gradient:
                 notify(_without_gradients(tested))
-        shard = parse_shard(request.shard) if request.shard else None
-        place = store_of(request.store, shard) if request.store and shard else request.store
         kept = request.witness
         work = plan(models.values(), data, suite, request.batch_size, calibration, witness=kept is not None)
-        if place and (kind := on_a_network(place)):
-            notify(
-                f"the store {place} is on a network's file system ({kind}), where several machines that write to one "
-                "SQLite file may damage it; give each its own: --shard."
-            )
-        store = Store(place)
-        if shard is not None:
-            digest, work = plan_digest(work), part_of(work, shard)
-            store.put_shard(digest, str(shard))
+        store, work = _opened(request, work, notify)
         try:
             yield Run(tuple(models[model] for model in loaded), twins, data, suite, work, store, calibration, kept)
         finally:
             store.close()
+
+
+def _check(request: Request) -> None:
+    """Raise RobenchError where a request is none that can be met, whatever models and data are."""
+    if not request.models:
+        raise RobenchError("there is no model to evaluate; give one.")
+    check_models(request)
+    _check_numbers(request)
+    _check_verdicts(request)
+    if request.quantize and request.twin != "auto":
+        raise RobenchError("--quantize compares each model with itself; leave --twin out.")
+
+
+def _opened(
+    request: Request, work: tuple[Planned, ...], notify: Callable[[str], None]
+) -> tuple[Store, tuple[Planned, ...]]:
+    """The store, and of the work the part that goes into it."""
+    shard = parse_shard(request.shard) if request.shard else None
+    place = store_of(request.store, shard) if request.store and shard else request.store
+    if place and (kind := on_a_network(place)):
+        notify(
+            f"the store {place} is on a network's file system ({kind}), where several machines that write to one "
+            "SQLite file may damage it; give each its own: --shard."
+        )
+    store = Store(place)
+    if shard is None:
+        return store, work
+    store.put_shard(plan_digest(work), str(shard))
+    return store, part_of(work, shard)
 
 
 def _prepared(

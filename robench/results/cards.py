@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Annotated, Any
@@ -305,16 +306,42 @@ def find(name: str, folders: Sequence[Path], *, newest: bool = True) -> Path:
     """
     if exists(Path(name)):
         return Path(name)
-    *_, last = name.rpartition("/")
-    starts = {f"{file_name(name)}.", f"{last}.{file_name(name.removesuffix(last).rstrip('/'))}."}
     for folder in folders:
-        paths = sorted(folder.glob("*.json"))
-        found = [path for path in paths if any(path.name.startswith(start) for start in starts)]
+        found = _named(name, folder)
         if len(found) == 1 or (found and newest and folder == folders[0]):
             return max(found, key=lambda path: path.stat().st_mtime_ns)
         if found:
             raise RobenchError(f"{name} may be {' or '.join(map(str, found))}; name one.")
     raise RobenchError(f"there is no result card {short(name)}; make one: robench evaluate --model {short(name)}")
+
+
+def _named(name: str, folder: Path) -> list[Path]:
+    """The cards of a folder whose files begin with the name of a model as it was typed."""
+    *_, last = name.rpartition("/")
+    starts = {f"{file_name(name)}.", f"{last}.{file_name(name.removesuffix(last).rstrip('/'))}."}
+    return [path for path in sorted(folder.glob("*.json")) if any(path.name.startswith(start) for start in starts)]
+
+
+def find_pair(first: str, second: str, folders: Sequence[Path]) -> tuple["Card", "Card"]:
+    """The cards that two names mean: the newest, or the newest of the same images under the same suite.
+
+    Raises:
+        RobenchError: one of them is not there.
+    """
+    newest = read(find(first, folders)), read(find(second, folders))
+    if _comparable(*newest):
+        return newest
+    times = [[p for p in _named(name, folders[0]) if not exists(Path(name))] for name in (first, second)]
+    others = [[*newest[place : place + 1], *map(read, _by_age(paths))] for place, paths in enumerate(times)]
+    return next((pair for pair in product(*others) if _comparable(*pair)), newest)  # type: ignore[return-value]
+
+
+def _by_age(paths: list[Path]) -> list[Path]:
+    return sorted(paths, key=lambda path: -path.stat().st_mtime_ns)
+
+
+def _comparable(first: ResultCard, second: ResultCard) -> bool:
+    return (first.suite, first.data) == (second.suite, second.data)
 
 
 def read(path: Path) -> Card:

@@ -73,7 +73,11 @@ def panels(cards: Sequence[ResultCard], pattern: str = "*") -> list[Panel]:
         if condition.level is not None:
             title = label(replace(condition, level=None))
             families.setdefault((kind_of(condition), title), []).append(condition)
-    found = [Panel(kind, title, tuple(conditions)) for (kind, title), conditions in families.items()]
+    titles = [title for _, title in families]
+    found = [
+        Panel(kind, f"{title}, {kind.part or kind.name}" if titles.count(title) > 1 else title, tuple(conditions))
+        for (kind, title), conditions in families.items()
+    ]
     return [panel for panel in found if len(panel.conditions) > 1 or memory.has_path(panel.conditions[0], cards)]
 
 
@@ -119,7 +123,7 @@ def draw(
     if not shown:
         which = "" if pattern == "*" else f" that matches {short(repr(pattern))}"
         raise RobenchError(f"nothing to plot: these cards share no condition{which} with two or more levels.")
-    columns = min(layout.columns, len(shown))
+    columns = _columns(len(shown), layout.columns)
     rows = -(-len(shown) // columns)
     figure, grid = new_figure(rows, columns, layout.panel(columns), sharey=True)
     axes = grid.ravel()
@@ -135,6 +139,15 @@ def draw(
     told = plain(f"{data.n} images of {data.source}, 95% intervals")
     figure.supxlabel(told, x=0.995, ha="right", fontsize=6 - layout.smaller / 2)
     return save(figure, out, name, formats)
+
+
+def _columns(count: int, most: int) -> int:
+    """So many that the fewest places stay empty; of those that leave as few, the most."""
+    return (
+        max(range(max(most - 1, 1), most + 1), key=lambda columns: (-(-count % columns), columns))
+        if count > most
+        else count
+    )
 
 
 def _letters(layout: Layout) -> dict[str, float]:

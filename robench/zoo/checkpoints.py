@@ -1,5 +1,6 @@
 """Checkpoints of any trainer's: read without running code, and matched to a module's own names."""
 
+import json
 import pickle
 import re
 import warnings
@@ -13,9 +14,11 @@ from safetensors.torch import load_file
 from torch import nn
 
 from robench.core.errors import RobenchError, RobenchWarning
-from robench.core.files import check_data_file, short
+from robench.core.files import check_data_file, read_text, short
 
 State = dict[str, torch.Tensor]
+INDEX = ".safetensors.index.json"
+"""The end of the name of a file that says in which of several files each tensor is."""
 NESTED = ("state_dict", "model", "model_state_dict", "net", "network", "weights", "params")
 """Under which trainers keep the weights of a model, among other things."""
 PREFIXES = ("model.", "module.", "_orig_mod.", "backbone.", "net.", "network.")
@@ -35,6 +38,8 @@ def read_checkpoint(path: Path) -> State:
     Raises:
         RobenchError: the file is missing, damaged, holds code or no tensors.
     """
+    if path.name.endswith(INDEX):
+        return _of_shards(path)
     check_data_file(path, "checkpoint")
     _check_archive(path)
     _check_pickle(path)
@@ -60,6 +65,21 @@ def read_checkpoint(path: Path) -> State:
             f"the checkpoint {path} holds no state dict of plain tensors{_on_top(found)}; save model.state_dict()."
         )
     return dict(state)
+
+
+def _of_shards(index: Path) -> State:
+    """The tensors of the safetensors files that an index names, which lie beside it."""
+    try:
+        files = sorted(set(json.loads(read_text(index))["weight_map"].values()))
+        names = [str(name) for name in files]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RobenchError(f"{index} is no index of safetensors files: it has no weight_map.") from error
+    if wrong := [name for name in names if Path(name).name != name or not name.endswith(".safetensors")]:
+        raise RobenchError(f"{index} names {short(wrong[0], 80)}, which is no safetensors file beside it.")
+    state: State = {}
+    for name in names:
+        state |= read_checkpoint(index.parent / name)
+    return state
 
 
 def _check_archive(path: Path) -> None:

@@ -6,7 +6,7 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any
@@ -73,7 +73,8 @@ def load_factory(spec: str, checkpoint: Path | None, options: Options = NO_OPTIO
         raise RobenchError(f"{module_name} has no function {factory_name!r}; check the name after the colon.")
     with foreign_code(spec):
         _check_arguments(factory, spec, options)
-        module = factory(**options)
+        with redirect_stdout(sys.stderr):  # what it prints must not mix with results, which may be JSON
+            module = factory(**options)
     if not isinstance(module, nn.Module):
         raise RobenchError(f"{spec} gave a {type(module).__name__}; it must give a torch.nn.Module.")
     if checkpoint is not None:

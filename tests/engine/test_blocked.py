@@ -107,3 +107,15 @@ print([Path(task).exists() for task in tasks])
 def test_threads_are_gone_before_the_interpreter_is() -> None:
     done = subprocess.run([sys.executable, "-c", LAST_WORDS], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["[True, True]", "[False, False]"]
+
+
+def test_a_model_that_normalises_in_place_does_not_change_the_callers_images() -> None:
+    class InPlace(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.sub_(0.5).flatten(1)
+
+    x = torch.rand(64, 3, 4, 4).contiguous(memory_format=torch.channels_last)
+    before = x.clone()
+    with torch.no_grad():
+        Blocked(InPlace())(x)
+    assert torch.equal(x, before)

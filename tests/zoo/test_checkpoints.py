@@ -2,6 +2,7 @@
 
 import argparse
 import copy
+import json
 import pickle
 import warnings
 from collections.abc import Callable
@@ -136,3 +137,20 @@ def test_an_order_that_tells_nothing_is_not_gone_by(tmp_path: Path) -> None:
     torch.save(swapped, tmp_path / "net.pt")
     with pytest.raises(RobenchError, match=r"tensor 5 is x5.running_var \[4\] there and 1.running_mean \[4\] here"):
         load_checkpoint(network(), tmp_path / "net.pt")
+
+
+def test_weights_in_several_safetensors_files(tmp_path: Path) -> None:
+    state = trained()
+    names = list(state)
+    save_file({name: state[name] for name in names[:3]}, tmp_path / "a.safetensors")
+    save_file({name: state[name] for name in names[3:]}, tmp_path / "b.safetensors")
+    files = {name: "a.safetensors" if name in names[:3] else "b.safetensors" for name in names}
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"metadata": {}, "weight_map": files}))
+    assert read_checkpoint(index).keys() == state.keys()
+    index.write_text(json.dumps({"weight_map": {"x": "../a.safetensors"}}))
+    with pytest.raises(RobenchError, match="which is no safetensors file beside it"):
+        read_checkpoint(index)
+    index.write_text("[]")
+    with pytest.raises(RobenchError, match="it has no weight_map"):
+        read_checkpoint(index)
