@@ -82,7 +82,7 @@ EXAMPLES = {
     "cite": ("robench cite twn_resnet20 --suite robench-v1 > references.bib",),
     "show": ("robench show twn_resnet20", "robench show digits/twn_resnet20"),
     "list": ("robench list models", "robench list models --zoo models", "robench list suites"),
-    "merge": ("robench merge runs/measurements.1-of-2.sqlite runs/measurements.2-of-2.sqlite --store runs/all.sqlite",),
+    "merge": ("robench merge runs/measurements.*-of-4.sqlite --store runs/all.sqlite",),
     "plan": ("robench plan twn_resnet20 robench-v1", "robench plan digits/twn_resnet20 quick --twin none --json"),
     "confirm": ("robench confirm runs/mine.digits.quick.json --witness witness",),
     "verify": ("robench verify runs/mine.digits.quick.json", "robench verify CARD --share 0.2 --record leaderboards"),

@@ -15,6 +15,7 @@ from robench.cli.boards import BOARD
 from robench.cli.help import Group
 from robench.cli.options import parse_option
 from robench.core.errors import RobenchError
+from robench.core.types import LARGEST_OPTION
 
 group = typer.Typer(
     name="zoo", cls=Group, help="Add a model to the zoo, or verify the models that are in it.", no_args_is_help=True
@@ -85,13 +86,16 @@ def quantize(
     """Make a folder of the zoo from a model of the zoo, quantized after training."""
     from robench import zoo as shipped
     from robench.zoo import add as adding
+    from robench.zoo.load import CODE
 
     dataset, _, short = model.rpartition("/")
     place = _place(into)
     with shipped.in_front(place if place.is_dir() else None):
         loaded = shipped.load(model, dataset or "cifar10", 10, trust=trust)
+        source = shipped.find(model, dataset or "cifar10")
+    code = source / CODE if source and loaded.card.architecture.startswith(CODE) else None
     folder = adding.new_folder(place, loaded.card.dataset, name or f"{short}_{quantizer}")
-    card = adding.add_quantized(loaded, quantizer, folder, data_dir)
+    card = adding.add_quantized(loaded, quantizer, folder, data_dir, code)
     results.print(f"{card.name}: {adding.score(card)}; {card.bits} bit, {card.bits_per_weight} bits per weight in all")
     _say_next(folder)
 
@@ -162,6 +166,8 @@ def _number(text: str) -> tuple[str, int | float]:
     name, value = parse_option(text)
     if isinstance(value, str):
         raise RobenchError(f"--option {name} must be a number, true or false for a model of the zoo, not {value!r}.")
+    if not 0 <= value <= LARGEST_OPTION:
+        raise RobenchError(f"--option {name} must be from 0 to {LARGEST_OPTION} for a model of the zoo, not {value}.")
     return name, int(value) if isinstance(value, bool) else value
 
 

@@ -95,6 +95,8 @@ def _array(thing: object, what: str) -> npt.NDArray:
     import torch
 
     if isinstance(thing, torch.Tensor):
+        if thing.is_meta:
+            raise RobenchError(f"the {what} are a tensor without memory (device meta); give one with its values.")
         tensor = thing.detach().cpu()
         return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
     if isinstance(thing, Sequence) and len(thing) and _is_array(thing[0]):

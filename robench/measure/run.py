@@ -1,14 +1,14 @@
 """A request, and the evaluation that it opens."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from robench import suites, zoo
-from robench.core.errors import ForeignError, RobenchError
+from robench.core.errors import ForeignError, RobenchError, foreign_code
 from robench.core.files import exists, short
 from robench.core.kinds import Progress, kind_of
 from robench.core.types import CLEAN, LARGEST_SEED, MOST_CLASSES, MOST_IMAGES, DataCard, Measurement, Suite
@@ -216,7 +216,9 @@ def _prepared(
     def alone(model: LoadedModel) -> ModelUnderTest:
         # A twin without a runtime is judged by torch.
         verdicts = request.verdicts if model in loaded or model.runtime is not None else "torch"
-        return prepare(model, data, device, request.gradients, early_stopping=request.early_stopping, verdicts=verdicts)
+        stops = request.early_stopping
+        with nullcontext() if model.card.test else foreign_code(model.card.name):
+            return prepare(model, data, device, request.gradients, early_stopping=stops, verdicts=verdicts)
 
     models = {model: alone(model) for model in dict.fromkeys([*loaded, *pairs.values()])}
     partners = {twin: model for model, twin in reversed(list(pairs.items()))} | dict(pairs)

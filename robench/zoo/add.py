@@ -113,7 +113,9 @@ def add(
     return card
 
 
-def add_quantized(model: LoadedModel, quantizer: str, folder: Path, data_dir: Path | None = None) -> ModelCard:
+def add_quantized(
+    model: LoadedModel, quantizer: str, folder: Path, data_dir: Path | None = None, code: Path | None = None
+) -> ModelCard:
     """Make a folder of the zoo from a model of the zoo, quantized after training.
 
     Args:
@@ -121,6 +123,7 @@ def add_quantized(model: LoadedModel, quantizer: str, folder: Path, data_dir: Pa
         quantizer: a registered name.
         folder: must not be there yet; its name is the new model's.
         data_dir: where the data are.
+        code: the file that the card's ``model.py:factory`` stands for, where the model has one.
 
     Raises:
         RobenchError: the folder is there, the data are not, or the quantizer does not fit.
@@ -133,6 +136,8 @@ def add_quantized(model: LoadedModel, quantizer: str, folder: Path, data_dir: Pa
     floats = {n: t.contiguous() for n, t in result.module.state_dict().items() if n not in codes}
     card = replace(result.card, name=folder.name, paper=PAPER)
     with _draft(folder) as draft:
+        if code is not None:
+            shutil.copyfile(code, draft / CODE)
         return export(draft, card, StoredModel(floats, codes, result.activations), test)
 
 
