@@ -8,9 +8,11 @@ from typing import Any, overload
 from torch import nn
 from tqdm.auto import tqdm
 
+from robench.core.errors import RobenchError
 from robench.core.kinds import kind_of
 from robench.core.types import Measurement
 from robench.engine.task import Task
+from robench.measure.cluster import is_engine, measure_on_cluster
 from robench.measure.request import Model
 from robench.measure.run import Request, Run, open_run
 from robench.results.cards import Card
@@ -82,6 +84,8 @@ def evaluate(
     checkpoint: Paths = (),
     zoo: str | Path | None = None,
     progress: bool = False,
+    engine: str = "local",
+    gpus_per_task: float = 0.0,
     **settings: Any,
 ) -> Card | list[Card]:
     """Measure one model or several, each with its twin, under a suite.
@@ -103,6 +107,8 @@ def evaluate(
             factories.
         zoo: a folder of models of your own, as for ``load_model``.
         progress: show a bar.
+        engine: where to measure: local, ``ray`` or ``ray:ADDRESS`` (see docs/cluster.md).
+        gpus_per_task: with Ray, GPUs of a worker, such as 0.5.
         **settings: further fields of ``robench.measure.request.Request``: twin, twin_checkpoint, options, num_classes,
             bits, quantize, conditions, n_images, seed, image_size, batch_size, data_dir, device, gradients,
             early_stopping, verdicts, store, trust, witness.
@@ -122,14 +128,14 @@ def evaluate(
     }
     request = Request(models, dataset, suite, names=names, checkpoints=tuple(map(Path, files)), **settings | paths)
     with in_front(Path(zoo) if zoo else None), open_run(request, logger.warning) as run:
-        _measure(run, progress=progress)
+        _measure(run, request, engine, gpus_per_task, progress=progress)
         for measurement in run.failed.values():
             logger.warning(measurement.flags[0])
         cards = [run.card(each) for each in run.requested]
     return cards if isinstance(model, list | tuple) else cards[0]
 
 
-def _measure(run: Run, *, progress: bool) -> None:
+def _measure(run: Run, request: Request, engine: str, gpus: float, *, progress: bool) -> None:
     pending = run.pending()
     with tqdm(total=len(pending), unit="measurement", disable=not progress) as bar:
 
@@ -139,4 +145,9 @@ def _measure(run: Run, *, progress: bool) -> None:
             )
             bar.update()
 
-        run.measure(pending, done=done)
+        if engine == "local":
+            run.measure(pending, done=done)
+        elif is_engine(engine):
+            measure_on_cluster(run, request, engine, done, gpus)
+        else:
+            raise RobenchError(f"engine is local, ray or ray:ADDRESS, not {engine!r}.")

@@ -15,7 +15,9 @@ from robench.core.errors import RobenchError
 from robench.core.files import expanded
 
 if TYPE_CHECKING:
+    from robench.cli.progress import Engine
     from robench.core.types import ResultCard, Suite
+    from robench.measure.run import Request, Run
 
 PANEL = "Models and conditions"
 """The group of options to which --name belongs here, and not in every command."""
@@ -106,6 +108,11 @@ def evaluate(
         Path | None,
         typer.Option(metavar="FOLDER", help="Keep the adversarial images, and flipped bits: see robench confirm."),
     ] = None,
+    engine: Annotated[
+        str,
+        typer.Option(help="Where to measure: local, ray (all cores of this machine), ray:ADDRESS or ray:auto."),
+    ] = "local",
+    gpus_per_task: Annotated[float, typer.Option(min=0, help="With Ray: GPUs of a worker, such as 0.5.")] = 0.0,
     shard: Annotated[
         str,
         typer.Option(
@@ -164,7 +171,7 @@ def evaluate(
             _check_publishable(run.suite, publish)
         cards.make_folder(out)
         try:
-            run_with_progress(run, messages)
+            run_with_progress(run, messages, _engine(run, request, engine, gpus_per_task))
         except BaseException:
             if not as_json:
                 with suppress(RobenchError):  # the store may be what failed
@@ -199,6 +206,17 @@ def evaluate(
 def _size(folder: Path) -> str:
     """Of the files in a folder, such as ``1.2 MB``."""
     return f"{sum(path.stat().st_size for path in folder.glob('*.npz')) / 1e6:.1f} MB"
+
+
+def _engine(run: "Run", request: "Request", engine: str, gpus: float) -> "Engine | None":
+    """What measures elsewhere than here."""
+    if engine == "local":
+        return None
+    from robench.measure.cluster import is_engine, measure_on_cluster
+
+    if not is_engine(engine):
+        raise RobenchError(f"--engine is local, ray or ray:ADDRESS, not {engine}.")
+    return lambda done: measure_on_cluster(run, request, engine, done, gpus)
 
 
 def _suite(name: str | None, lines: dict[str, list[str]]) -> "str | Suite":

@@ -50,7 +50,9 @@ PANELS = {
         "mean", "std", "twins",
     ),
     "Data": ("dataset", "data_dir", "image_size", "n_images", "seed"),
-    "Computation": ("device", "batch_size", "gradients", "verdicts", "all_steps", "precision", "compiled", "trust"),
+    "Computation": ("device", "batch_size", "gradients", "verdicts", "all_steps", "precision", "compiled", "trust",
+        "engine", "gpus_per_task",
+    ),
     "Output": (
         "out", "store", "runs", "publish", "check", "full", "as_json", "form", "formats", "width", "intervals",
         "differences", "into", "witness", "record", "shard",

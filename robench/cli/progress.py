@@ -36,7 +36,11 @@ def _line(screen: Console, text: str) -> None:
         screen.print(text, soft_wrap=True)
 
 
-def run_with_progress(run: Run, screen: Console) -> None:
+Engine = Callable[[Callable[[Task, Measurement], None]], None]
+"""Measures what is pending of a run elsewhere, and tells of each measurement."""
+
+
+def run_with_progress(run: Run, screen: Console, engine: Engine | None = None) -> None:
     """Measure what is pending, showing what runs, how far it is, its accuracy so far and the time that is left."""
     pending = run.pending()
     known = len(run.work) - len(pending)
@@ -61,7 +65,10 @@ def run_with_progress(run: Run, screen: Console) -> None:
             if measurement.draw == task.condition.draws - 1:
                 _line(screen, f"{_name(task)}: {_count(measurement)} ({finished}/{len(pending)})")
 
-        run.measure(pending, watch, done)
+        if engine is None:
+            run.measure(pending, watch, done)
+        else:
+            engine(done)
 
 
 def _cost(task: Task) -> int:

@@ -70,6 +70,11 @@ def loaded_plugin(path: Path) -> ModuleType | None:
     return _loaded.get(path.resolve())
 
 
+def loaded_plugins() -> list[Path]:
+    """The files that were loaded as plug-ins, in their order."""
+    return list(_loaded)
+
+
 def _free_name(name: str) -> str:
     """The name, which is that of the last run as well, or where another file has it, one with a number."""
     free = (f"{name}{number or ''}" for number in range(len(sys.modules) + 1))

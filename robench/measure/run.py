@@ -92,19 +92,29 @@ class Run:
             try:
                 measurement = measure(item.task, progress(item.task))
             except ForeignError as error:
-                if item.task.condition == CLEAN:
-                    raise
-                nothing = np.zeros(0, bool)
-                measurement = Measurement(
-                    item.task.condition, item.task.draw, nothing, nothing, (f"n/a: {error}"[:500],)
-                )
-                self.failed[item.key] = measurement
-                done(item.task, measurement)
-                continue
-            if self.witness is not None and measurement.witness:
-                witness.write(item.task, measurement.witness, self.witness)
-            self.store.put(item.key, item.task.model.card.name, measurement)
+                measurement = self.failure(item, str(error))
+            else:
+                self.keep(item, measurement)
             done(item.task, measurement)
+
+    def keep(self, item: Planned, measurement: Measurement) -> None:
+        """Store a measurement, and its witness where that is asked for."""
+        if self.witness is not None and measurement.witness:
+            witness.write(item.task, measurement.witness, self.witness)
+        self.store.put(item.key, item.task.model.card.name, measurement)
+
+    def failure(self, item: Planned, reason: str) -> Measurement:
+        """What stands in the card, and in no store, where code that is not robench's failed.
+
+        Raises:
+            ForeignError: it failed on the images as they are.
+        """
+        if item.task.condition == CLEAN:
+            raise ForeignError(reason)
+        nothing = np.zeros(0, bool)
+        failed = Measurement(item.task.condition, item.task.draw, nothing, nothing, (f"n/a: {reason}"[:500],))
+        self.failed[item.key] = failed
+        return failed
 
     def check_failures(self) -> None:
         """Raise RobenchError where code of the user's or of a library failed under a condition."""

@@ -68,11 +68,12 @@ def part_of(work: Sequence[Planned], shard: Shard) -> tuple[Planned, ...]:
     """
     places: dict[object, int] = {}
     for item in work:
-        places.setdefault(_search(item), len(places))
-    return tuple(item for item in work if places[_search(item)] % shard.count == shard.number - 1)
+        places.setdefault(search_of(item), len(places))
+    return tuple(item for item in work if places[search_of(item)] % shard.count == shard.number - 1)
 
 
-def _search(item: Planned) -> object:
+def search_of(item: Planned) -> object:
+    """What tells the search of a measurement from others': epsilons that are found together share one."""
     task = item.task
     condition = replace(task.condition, level=None) if task.condition.grid else task.condition
     return id(task.model), condition, task.draw
