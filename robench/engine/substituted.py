@@ -13,7 +13,12 @@ from torch import fx, nn
 from torch.overrides import TorchFunctionMode
 
 SEEN = "seen_weights"
-LAYERS = frozenset({torch.conv1d, torch.conv2d, torch.conv3d, nn.functional.linear})
+_ATEN = [getattr(torch.ops.aten, name) for name in ("conv1d", "conv2d", "conv3d", "convolution", "linear")]
+LAYERS = frozenset({
+    *(torch.conv1d, torch.conv2d, torch.conv3d, torch.convolution, nn.functional.linear),
+    *_ATEN,
+    *(operator.default for operator in _ATEN),
+})  # fmt: skip
 """Functions whose second argument, or ``weight``, is a weight."""
 HOLDERS = (nn.ParameterList, nn.ParameterDict, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 

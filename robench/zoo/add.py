@@ -104,6 +104,8 @@ def add(
         module = build(card, draft, trust=True)
         load_checkpoint(module, checkpoint)
         seen = with_seen_weights(from_module(module, card.name), to_pixels(test.images[:SEEN], CPU), bits)
+        if card.quantizer == "fp":  # what its weights or its architecture's own quantizers show
+            card = replace(card, quantizer=seen.card.quantizer, weights_in_all=seen.card.weights_in_all)
         card = export(draft, card, split(seen, card.quantizer), test)
         if near_chance(card.test["correct"], len(test), len(test.classes)):
             raise RobenchError(

@@ -90,6 +90,21 @@ class Buffer(nn.Module):
         return conv2d(x, self.codes.float() * self.scale, self.bias, padding=self.padding)
 
 
+class Operator(Own):
+    """Calls torch's own operator."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.ops.aten.conv2d(x, four_bits(self.kernel), self.bias, [1, 1], self.padding)
+
+
+class Convolution(Own):
+    """Calls what is behind all of torch's convolutions."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        where = ([1, 1], self.padding, [1, 1], False, [0, 0], 1)
+        return torch.convolution(x, four_bits(self.kernel), self.bias, *where)
+
+
 class FourBits(nn.Module):
     def forward(self, weight: torch.Tensor) -> torch.Tensor:
         return four_bits(weight)
@@ -135,6 +150,8 @@ def network(make: Callable[[nn.Conv2d], nn.Module]) -> nn.Module:
 KINDS = [
     (subclass, 4),
     (Own, 4),
+    (Operator, 4),
+    (Convolution, 4),
     (Wrapper, 2),
     (Buffer, 8),
     (parametrized, 4),
