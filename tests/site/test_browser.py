@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from robench.results import cards
@@ -76,7 +77,13 @@ def test_which_for_a_memory_with_bit_errors(site: Path, look) -> None:
     page.locator("select[name=data]").select_option(label="digits, 1000 images")
     page.locator("select[name=purpose]").select_option(label="a memory, bit error rate 0.001")
     page.wait_for_function("() => document.getElementById('answer').textContent.includes('bit_error 0.001')")
-    assert "int8_resnet20 is the only one shown" in page.locator("#answer").inner_text()
+    told = page.locator("#answer").inner_text()
+    memory = next(b for b in boards_of(of_one_version(CARDS)) if b.id.startswith("robench-memory.digits."))
+    condition = next(c for c in memory.suite.conditions if (c.name, c.level, c.params) == ("bit_error", 0.001, ()))
+    right = {card.model.name: np.mean([m.correct for m in card.of(condition)]) for card in memory.cards}
+    first, rest = told.split(" ", 1)
+    assert rest.startswith(f"is first of the {len(right)} shown")
+    assert right[first] > max(right.values()) - 1  # the page has a tenth of a percent, one image
     assert "bit_error 0.001" in page.locator(".tabulator-header").inner_text()
 
 
@@ -281,7 +288,13 @@ def test_one_card_without_a_twin(build, look, tmp_path: Path) -> None:
         shutil.copy(path, tmp_path / "cards")
     out = build(tmp_path / "cards", tmp_path / "site")
     page = look(address(out, "index.html#gaps=1"))
-    assert "int8_resnet20 is the only one shown" in page.locator("#answer").inner_text()
+    told = page.locator("#answer").inner_text()
+    memory = next(b for b in boards_of(of_one_version(CARDS)) if b.id.startswith("robench-memory.digits."))
+    condition = next(c for c in memory.suite.conditions if (c.name, c.level, c.params) == ("bit_error", 0.001, ()))
+    right = {card.model.name: np.mean([m.correct for m in card.of(condition)]) for card in memory.cards}
+    first, rest = told.split(" ", 1)
+    assert rest.startswith(f"is first of the {len(right)} shown")
+    assert right[first] > max(right.values()) - 1  # the page has a tenth of a percent, one image
     for name in ("curves", "pareto", "compare", "models/int8_resnet20.digits.e08288cb"):
         look(address(out, f"{name}.html"))
     assert "has no card on this board" in look(address(out, "models/int8_resnet20.digits.e08288cb.html")).content()
