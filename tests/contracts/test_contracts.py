@@ -41,6 +41,7 @@ ATTACK_ROWS: dict[str, tuple[str, dict]] = {
     "apgd_targeted": ("apgd_targeted", {"steps": 5, "targets": 2}),
     "square": ("square", {"queries": 20}),
     "robench_aa": ("robench_aa", {"steps": 3, "targets": 1, "queries": 5}),
+    "autoattack": ("autoattack:standard", {}),
     "torchattacks": ("torchattacks:MIFGSM", {"steps": 2, "alpha": 0.01}),
     "foolbox": ("foolbox:LinfBasicIterativeAttack", {"steps": 3}),
     "adv_lib": ("adv_lib:apgd", {"n_iter": 5}),
@@ -151,7 +152,7 @@ class TestAttack:
     def test_stays_within_its_budget_and_hurts(self, name: str, fp_digits: ModelUnderTest, digits: Dataset) -> None:
         spec, params = ATTACK_ROWS[name]
         if ATTACKS[name].library is not None:
-            pytest.importorskip(name)
+            pytest.importorskip(ATTACKS[name].library.module)
         condition = Condition("attack", spec, 32 / 255, tuple(sorted(params.items())))
         check(condition)
         before = {key: tensor.clone() for key, tensor in fp_digits.original.state_dict().items()}

@@ -49,7 +49,7 @@ def test_a_norm_that_is_not_said_is_told() -> None:
         ("attack", "pgd", 'not None; give one, such as "8/255"'),
         ("attack", "pgd@8", 'for 8 pixel levels write "8/255"'),
         ("attack", "pgd@8/25x", "a level must be a number, or a fraction"),
-        ("attack", "pgd@1/255,step=3", "has no parameter 'step'; it takes: norm, steps"),
+        ("attack", "pgd@1/255,step=3", "has no parameter 'step'; it takes: norm, via, eot, steps"),
         ("attack", "pgd@1/255,steps", "'steps' is no setting; write NAME@LEVEL,KEY=VALUE"),
         ("attack", "pgd@1/255,steps=3,steps=4", "write NAME@LEVEL,KEY=VALUE, each key once"),
         ("attack", "@1/255", "write NAME@LEVEL,KEY=VALUE"),
