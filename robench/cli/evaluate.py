@@ -10,7 +10,7 @@ import typer
 
 from robench.cli.app import DataDir, Device, Plugins, Trust, Zoo, command, messages, results, say
 from robench.cli.boards import cards_of, check_new
-from robench.cli.options import parse_option
+from robench.cli.options import parse_options
 from robench.core.errors import RobenchError
 from robench.core.files import expanded
 
@@ -153,7 +153,7 @@ def evaluate(
         data_dir=data_dir,
         checkpoints=tuple(expanded(path) for path in checkpoint or ()),
         twin_checkpoint=expanded(twin_checkpoint) if twin_checkpoint else None,
-        options=dict(map(parse_option, option or ())),
+        options=parse_options(option or ()),
         num_classes=num_classes,
         bits=bits,
         names=tuple(name or ()),

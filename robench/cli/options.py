@@ -1,11 +1,26 @@
 """``--option NAME=VALUE``: arguments of architectures and factories."""
 
+from collections.abc import Sequence
 from math import isfinite
 
 from robench.core.errors import RobenchError
 from robench.core.types import Value
 
 WORDS: dict[str, Value] = {"true": True, "false": False}
+
+
+def parse_options(texts: Sequence[str]) -> dict[str, Value]:
+    """Several of them.
+
+    Raises:
+        RobenchError: one is of another form, or a name is there twice.
+    """
+    pairs = list(map(parse_option, texts))
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(name for name in found if [name for name, _ in pairs].count(name) > 1)
+        raise RobenchError(f"--option {twice} is there twice; it goes to every model, so evaluate them one by one.")
+    return found
 
 
 def parse_option(text: str) -> tuple[str, Value]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 CardFile = Annotated[Path, typer.Argument(metavar="CARD", help="A result card (.json).")]
 ModelOf = Annotated[str, typer.Option(help="The model that the card is of, where it is none of the zoo.")]
+Checkpoint = Annotated[Path | None, typer.Option(help="Its weights, of a factory or timm's.")]
 DatasetOf = Annotated[str, typer.Option(help="The images that the card is of, where it names no registered data set.")]
 Record = Annotated[
     Path | None, typer.Option(metavar="BOARD", help="Write the result into the board's record, which its tables show.")
@@ -30,6 +31,7 @@ def confirm(
     card: CardFile,
     witness: Annotated[Path, typer.Option(metavar="FOLDER", help="Of robench evaluate --witness.")],
     model: ModelOf = "",
+    checkpoint: Checkpoint = None,
     dataset: DatasetOf = "",
     data_dir: DataDir = None,
     device: Device = "auto",
@@ -47,7 +49,16 @@ def confirm(
     from robench.proof.again import again
     from robench.proof.confirm import confirm as look
 
-    with again(read, model=model, dataset=dataset, data_dir=data_dir, device=device, trust=trust, notify=say) as work:
+    with again(
+        read,
+        model=model,
+        dataset=dataset,
+        data_dir=data_dir,
+        device=device,
+        trust=trust,
+        notify=say,
+        checkpoints=(checkpoint,) if checkpoint else (),
+    ) as work:
         found = []
         for one in look(work, witness):
             found.append(one)
@@ -75,6 +86,7 @@ def verify(
     share: Annotated[float, typer.Option(help="Of the card's measurements, chosen at random.")] = 0.05,
     seed: Annotated[int | None, typer.Option(help="Of the choice; one that nobody can foresee by default.")] = None,
     model: ModelOf = "",
+    checkpoint: Checkpoint = None,
     dataset: DatasetOf = "",
     data_dir: DataDir = None,
     device: Device = "auto",
@@ -92,7 +104,16 @@ def verify(
     from robench.proof.verify import compare_again, model_differences, sample
 
     complaints = list(contradictions(read, card))
-    with again(read, model=model, dataset=dataset, data_dir=data_dir, device=device, trust=trust, notify=say) as work:
+    with again(
+        read,
+        model=model,
+        dataset=dataset,
+        data_dir=data_dir,
+        device=device,
+        trust=trust,
+        notify=say,
+        checkpoints=(checkpoint,) if checkpoint else (),
+    ) as work:
         complaints += model_differences(work)
         chosen = sample(work.pairs, share, seed)
         if not as_json:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 PLAIN = (int, float, complex, str, bytes, bool, type(None))
+LEFT_OUT = ("__doc__", "__dict__", "__weakref__", "__module__", "__firstlineno__", "_backward_cls")
+"""Names in a class that say nothing of what it does; torch counts functions in the class of their backward."""
 CODE = (CodeType, FunctionType, MethodType)
 LIBRARIES = tuple(sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib"))
 
@@ -89,18 +91,41 @@ def _module(function: FunctionType, seen: dict[int, object]) -> Iterator[str]:
         return
     seen[id(namespace)] = namespace
     own = namespace.get("__name__", "")
+    # A script of the user's, or a notebook, has counters of its loops beside what its functions use.
+    script = own == "__main__"
+    used = {name for value in namespace.values() for name in _names(value, own)} if script else set()
     chosen = {
         name: value
         for name, value in namespace.items()
         if not name.startswith("__")
-        and (_is_plain(value) or getattr(value, "__module__", None) == own or _is_local(value))
+        and (
+            (_is_plain(value) and (name in used or not script))
+            or getattr(value, "__module__", None) == own
+            or _is_local(value)
+        )
     }
     yield from _members(chosen, seen)
 
 
+def _names(thing: Any, module: str) -> Iterator[str]:
+    """The names that a function, or the methods of a class, of a module look up."""
+    if getattr(thing, "__module__", None) != module:
+        return
+    if inspect.isclass(thing):
+        methods = (getattr(member, "__func__", member) for member in vars(thing).values())
+        for method in filter(inspect.isfunction, methods):
+            yield from _names(method, module)
+    elif isinstance(thing, FunctionType):
+        codes = [thing.__code__]
+        while codes:
+            code = codes.pop()
+            yield from code.co_names
+            codes += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+
+
 def _members(members: Any, seen: dict[int, object]) -> Iterator[str]:
     for name in sorted(members):
-        if name not in ("__doc__", "__dict__", "__weakref__", "__module__", "__firstlineno__"):
+        if name not in LEFT_OUT:
             yield str(name)
             value = members[name]
             yield from _parts(value.__func__ if isinstance(value, classmethod | staticmethod) else value, seen)

@@ -22,12 +22,16 @@ def weights(model: nn.Module) -> dict[str, torch.Tensor]:
     there (see ``robench.engine.seen``).
     """
     found: dict[str, torch.Tensor] = {}
+    tied: set[int] = set()  # a tensor that two layers share is one weight, under its first name
     for name, module in model.named_modules():
         dot = f"{name}." if name else ""
         if isinstance(module, Substituted):
             found |= {f"{dot}{SEEN}.{number}": weight for number, weight in enumerate(module.seen_weights)}
         elif isinstance(module, Weighted) and not is_hidden(module, "weight"):
-            found[f"{dot}weight"] = module.weight
+            weight = module.weight
+            if id(weight) not in tied:
+                found[f"{dot}weight"] = weight
+            tied.add(id(weight))
         elif isinstance(module, nn.MultiheadAttention) and module.in_proj_weight is not None:
             found[f"{dot}{IN_PROJECTION}"] = module.in_proj_weight
     return found

@@ -22,7 +22,7 @@ from robench.core.files import short
 from robench.engine.foreign import Borrowed, own_copy, prepared
 from robench.engine.layers import Weighted, layer_of, weights
 from robench.engine.loaded import NO_COPY, NO_WEIGHTS, LoadedModel, stored_weights, with_stored_size
-from robench.engine.substituted import LAYERS, retire, substitute, weight_of
+from robench.engine.substituted import LAYERS, hide, retire, substitute, weight_of
 from robench.quantizers.levels import low_bit
 from robench.quantizers.stored import StoredWeight, coded
 
@@ -150,11 +150,14 @@ def _settle(module: nn.Module, x: torch.Tensor) -> None:
             _make_plain(part)
     first, second = watched(module, x), watched(module, 1 - x.flip(-1))
     for part, calls in first.items():
+        if isinstance(part, Weighted) and not calls and not parametrize.is_parametrized(part):
+            hide(part, "weight", part.weight)  # it computes with its weight by other means
+    for part, calls in first.items():
         others = second.get(part, [])
         constant = len(calls) == len(others) and all(map(_equal, calls, others))
-        if constant and not (isinstance(part, Weighted) and all(call.plain for call in calls)):
+        if calls and constant and not (isinstance(part, Weighted) and all(call.plain for call in calls)):
             substitute(part, [call.weight for call in calls])
-            retire(part, {call.weight.numel() for call in calls}, idle=[m for m in part.modules() if m not in first])
+            retire(part, {call.weight.numel() for call in calls}, idle=[m for m in part.modules() if not first.get(m)])
 
 
 def _make_plain(layer: Weighted) -> None:
@@ -217,7 +220,8 @@ def watched(model: nn.Module, x: torch.Tensor) -> dict[nn.Module, list[Call]]:
     finally:
         for hook in hooks:
             hook.remove()
-    return {module: calls for module, calls in found.items() if calls}
+    own = {module: calls for module, calls in found.items() if module in parameters}
+    return {module: calls for module, calls in own.items() if calls or isinstance(module, Weighted)}
 
 
 def _codes(module: nn.Module, bits: int) -> Iterator[tuple[str, StoredWeight]]:
@@ -262,7 +266,8 @@ def _most(stored: Mapping[str, StoredWeight]) -> int:
 
 def _numbers(module: nn.Module) -> int:
     """In what could be weights: parameters and buffers that are long in at least two dimensions."""
-    tensors = [tensor for tensor in module.state_dict(keep_vars=True).values() if isinstance(tensor, torch.Tensor)]
+    held = module.state_dict(keep_vars=True).values()
+    tensors = {id(tensor): tensor for tensor in held if isinstance(tensor, torch.Tensor)}.values()
     return sum(tensor.numel() for tensor in tensors if sum(length > 1 for length in tensor.shape) > 1)
 
 

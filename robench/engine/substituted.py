@@ -62,7 +62,7 @@ def retire(module: nn.Module, sizes: Collection[int], idle: Iterable[nn.Module])
     for part in [module, *holders]:
         for name, tensor in [*part.named_parameters(recurse=False), *part.named_buffers(recurse=False)]:
             if tensor.dim() > 1 and tensor.numel() in sizes:
-                _hide(part, name, tensor)
+                hide(part, name, tensor)
 
 
 def substitute_named(model: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
@@ -78,7 +78,7 @@ def substitute_named(model: nn.Module, state: Mapping[str, torch.Tensor]) -> Non
         for name, tensor in modules[owner].state_dict(keep_vars=True).items():
             if f"{owner}.{name}".removeprefix(".") not in state and tensor.dim() > 1:
                 holder, _, attribute = name.rpartition(".")
-                _hide(modules[owner].get_submodule(holder), attribute, tensor)
+                hide(modules[owner].get_submodule(holder), attribute, tensor)
 
 
 def is_hidden(module: nn.Module, name: str) -> bool:
@@ -86,7 +86,8 @@ def is_hidden(module: nn.Module, name: str) -> bool:
     return name in module._non_persistent_buffers_set  # noqa: SLF001 (there is no public way to ask)
 
 
-def _hide(module: nn.Module, name: str, tensor: torch.Tensor) -> None:
+def hide(module: nn.Module, name: str, tensor: torch.Tensor) -> None:
+    """Let a tensor of a module be no part of its state; it still moves with it."""
     delattr(module, name)
     module.register_buffer(name, tensor.detach(), persistent=False)
 

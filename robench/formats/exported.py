@@ -13,8 +13,7 @@ from torch import fx, nn
 from robench.core.errors import RobenchError, foreign_code
 from robench.core.files import file_digest
 from robench.core.types import ModelCard
-from robench.engine.layers import count_weights
-from robench.engine.loaded import NO_WEIGHTS, LoadedModel, stored_weights
+from robench.engine.loaded import NO_WEIGHTS, LoadedModel, stored_weights, with_stored_size
 from robench.formats import archive
 from robench.formats.batches import for_any_batch
 from robench.formats.layers import Layers, batch_norm, convolution, linear, named_after
@@ -45,9 +44,7 @@ def load(path: Path, name: str) -> LoadedModel:
 
         program = torch.export.load(str(path)).module(check_guards=False)
         loaded = from_program(program, name)
-    return replace(
-        loaded, card=loaded.card.with_size(loaded.card.weights, path.stat().st_size), digest=file_digest(path)
-    )
+    return replace(loaded, digest=file_digest(path))
 
 
 def from_program(program: fx.GraphModule, name: str) -> LoadedModel:
@@ -63,9 +60,8 @@ def from_program(program: fx.GraphModule, name: str) -> LoadedModel:
     stored = stored_weights(module, coded)
     bits = max((weight.bits for weight in coded.values()), default=32)
     card = ModelCard(name, architecture="pt2", quantizer="pt2e" if coded else "fp", bits=bits)
-    size = sum(tensor.nbytes for tensor in program.state_dict().values())
-    sealed = "" if stored else NO_WEIGHTS
-    return LoadedModel(card.with_size(count_weights(module), size), module, stored, sealed=sealed)
+    # A file has example inputs and the program beside the numbers, so that its own size says little.
+    return with_stored_size(LoadedModel(card, module, stored, sealed="" if stored else NO_WEIGHTS))
 
 
 def is_program(module: nn.Module) -> bool:
@@ -122,7 +118,7 @@ class _Builder:
 
     def _is_constant(self, node: fx.Node) -> bool:
         decoded = "quantized_decomposed.dequantize" in str(node.target) and self.tensor(node.args[0]) is not None
-        return node.op == "get_attr" or decoded
+        return decoded or _is_known(node)
 
     def _copied(self, node: fx.Node) -> fx.Node:
         build = LAYERS.get(str(node.target)) if node.op == "call_function" else None

@@ -48,7 +48,7 @@ def again(
 
     Args:
         card: it is a stranger's: it names a model of the zoo and a registered data set, or the user does.
-        model, dataset: as for ``robench evaluate``, in place of what the card names.
+        model, dataset: as for ``robench evaluate``, in place of what the card names; a factory gets the card's options.
         data_dir, device, trust: as for ``robench evaluate``.
         notify: hears what the user should see.
         **settings: further fields of the request.
@@ -56,8 +56,13 @@ def again(
     Raises:
         RobenchError: one of them is not here, or is another than the card's.
     """
+    spec = model or _model_of(card)
+    options: dict[str, Any] = {}
+    if zoo.takes_checkpoint(spec):
+        options = {**card.model.options, **card.model.training.get("options", {})}
     request = Request(
-        models=(model or _model_of(card),),
+        models=(spec,),
+        options=options,
         dataset=dataset or _dataset_of(card),
         suite=card.suite,
         twin="none",

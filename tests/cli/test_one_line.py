@@ -7,6 +7,7 @@ from typer.testing import CliRunner, Result
 
 from robench.cli.main import app
 from robench.core import plugins
+from robench.core.errors import RobenchError
 from robench.corruptions import CORRUPTIONS
 from robench.results import cards
 
@@ -115,3 +116,11 @@ def test_an_edit_within_the_same_second_is_seen(here: Path) -> None:
     assert plugins.run_file("quick_edit", here / "quick.py").VALUE == 1
     (here / "quick.py").write_text("VALUE = 2\n")
     assert plugins.run_file("quick_edit", here / "quick.py").VALUE == 2
+
+
+def test_an_option_that_is_there_twice_is_refused() -> None:
+    from robench.cli.options import parse_options
+
+    assert parse_options(["a=1", "b=x"]) == {"a": 1, "b": "x"}
+    with pytest.raises(RobenchError, match="--option bits is there twice"):
+        parse_options(["bits=2", "bits=4"])

@@ -130,3 +130,22 @@ def test_tensors_of_any_kind_beside_a_function_count(of: Callable[[torch.Tensor]
         return code_digest(space["noise"])
 
     assert digest(2.0) == digest(2.0) != digest(3.0)
+
+
+def test_a_function_of_autograds_is_the_same_each_time_it_is_made() -> None:
+    """Torch counts them in the class of the backward, which is made with each."""
+    import torch
+
+    def make() -> type:
+        class Round(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx: object, x: torch.Tensor) -> torch.Tensor:
+                return x.round()
+
+            @staticmethod
+            def backward(ctx: object, *gradients: torch.Tensor) -> torch.Tensor:
+                return gradients[0]
+
+        return Round
+
+    assert code_digest(make()) == code_digest(make())

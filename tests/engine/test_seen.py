@@ -353,3 +353,27 @@ def test_a_forward_pass_that_asks_another_module_is_found_and_that_module_left_a
     for _ in range(2):
         assert seen(module, x).sealed == "its forward pass does not compute with its own weights"
         assert [type(part) for part in module.modules()] == kinds
+
+
+class Multiplied(nn.Linear):
+    """Computes with its weight by other means than a layer of torch's."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x @ four_bits(self.weight).t() + self.bias
+
+
+def test_weights_that_reach_no_layer_are_not_counted_as_seen() -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), Multiplied(4 * 9, 8), nn.Linear(8, 10)).eval()
+    found = seen(module, torch.rand(4, 3, 5, 5))
+    assert found.card.weights == 3 * 4 * 9 + 80
+    assert found.card.weights_in_all == 3 * 4 * 9 + 80 + 8 * 36
+    assert list(found.stored) == ["0.weight", "3.weight"]
+
+
+def test_a_weight_of_two_layers_counts_once() -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv2d(3, 3, 3), nn.Conv2d(3, 3, 3), nn.Flatten(), nn.Linear(3, 10)).eval()
+    module[1].weight = module[0].weight
+    found = seen(module, torch.rand(4, 3, 5, 5))
+    assert found.card.weights == found.card.weights_in_all == 81 + 30
