@@ -58,7 +58,8 @@ def low_bit(weight: torch.Tensor, bits: int = 0) -> StoredWeight | None:
 
     Args:
         weight: float, of any device.
-        bits: of a code, where more are wanted than are seen (a rule may not have used all of its levels).
+        bits: of a code, where the user knows: more than are seen, as a rule may not have used all of its levels, or
+            fewer than an even grid would need, for levels such as powers of two.
 
     Returns:
         None where it takes more values, or is zero.
@@ -71,7 +72,7 @@ def low_bit(weight: torch.Tensor, bits: int = 0) -> StoredWeight | None:
     for (
         rule
     ) in rules:  # for the tensor and for its filters, before the next: many scales make few levels look like many
-        made = [coding for levels in found if (coding := rule(levels))]
+        made = [coding for levels in found if (coding := rule(levels)) and (not bits or coding.bits <= bits)]
         if made:
             best = min(made, key=lambda coding: coding.bits)
             return _stored(best, torch.from_numpy(best.codes.astype(np.int16)).view(weight.shape), bits)

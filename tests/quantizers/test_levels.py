@@ -133,3 +133,15 @@ def test_every_pattern_of_a_seen_weight_stands_for_a_value(make: Callable[[], to
     assert flipped.weight().isfinite().all()
     assert (flipped.weight() != found.weight()).any()
     assert torch.equal(found.with_patterns(found.patterns()).weight(), found.weight())
+
+
+def test_fewer_bits_than_an_even_grid_needs_may_be_asked_for() -> None:
+    """Powers of two: 13 levels, of which 127 steps of an even grid would be made."""
+    w = latent()
+    powers = w.sign() * 2.0 ** (w.abs() / w.abs().max()).log2().round().clamp(-5, 0)
+    even, own = low_bit(powers), low_bit(powers, 4)
+    assert even is not None
+    assert own is not None
+    assert (even.bits, own.bits) == (7, 4)
+    torch.testing.assert_close(own.weight(), powers)
+    assert low_bit(powers, 3) is None
