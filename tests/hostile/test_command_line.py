@@ -255,6 +255,7 @@ def started(*words: str, **environment: str) -> "subprocess.Popen[str]":
 def test_any_locale(here: Path) -> None:
     ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     shutil.copytree(BOARD, here / "out" / "cards")
+    shutil.copy(BOARD.parent / "checks.json", here / "out")
     out, messages = started("leaderboard", "--board", "out", **ascii_only).communicate()
     assert messages == ""
     assert "wrote" in out

@@ -288,13 +288,7 @@ def test_one_card_without_a_twin(build, look, tmp_path: Path) -> None:
         shutil.copy(path, tmp_path / "cards")
     out = build(tmp_path / "cards", tmp_path / "site")
     page = look(address(out, "index.html#gaps=1"))
-    told = page.locator("#answer").inner_text()
-    memory = next(b for b in boards_of(of_one_version(CARDS)) if b.id.startswith("robench-memory.digits."))
-    condition = next(c for c in memory.suite.conditions if (c.name, c.level, c.params) == ("bit_error", 0.001, ()))
-    right = {card.model.name: np.mean([m.correct for m in card.of(condition)]) for card in memory.cards}
-    first, rest = told.split(" ", 1)
-    assert rest.startswith(f"is first of the {len(right)} shown")
-    assert right[first] > max(right.values()) - 1  # the page has a tenth of a percent, one image
+    assert "int8_resnet20 is the only one shown" in page.locator("#answer").inner_text()
     for name in ("curves", "pareto", "compare", "models/int8_resnet20.digits.e08288cb"):
         look(address(out, f"{name}.html"))
     assert "has no card on this board" in look(address(out, "models/int8_resnet20.digits.e08288cb.html")).content()
