@@ -8,11 +8,10 @@ from typing import Any, overload
 from torch import nn
 from tqdm.auto import tqdm
 
-from robench.core.errors import RobenchError
 from robench.core.kinds import kind_of
 from robench.core.types import Measurement
 from robench.engine.task import Task
-from robench.measure.cluster import is_engine, measure_on_cluster
+from robench.measure.cluster import elsewhere
 from robench.measure.request import Model
 from robench.measure.run import Request, Run, open_run
 from robench.results.cards import Card
@@ -145,9 +144,8 @@ def _measure(run: Run, request: Request, engine: str, gpus: float, *, progress: 
             )
             bar.update()
 
-        if engine == "local":
+        measure = elsewhere(run, request, engine, gpus)
+        if measure is None:
             run.measure(pending, done=done)
-        elif is_engine(engine):
-            measure_on_cluster(run, request, engine, done, gpus)
         else:
-            raise RobenchError(f"engine is local, ray or ray:ADDRESS, not {engine!r}.")
+            measure(done)

@@ -5,7 +5,7 @@ from torch import nn
 
 from robench.attacks import Budget, ImageStreams, register
 from robench.attacks.early_stopping import EarlyStopping
-from robench.attacks.losses import Loss, dlr_targeted, named
+from robench.attacks.losses import Loss, dlr_targeted, gap, named
 from robench.attacks.toolbox import BestSoFar, loss_and_gradient, per_image, project, recheck_in_float32, size, steepest
 from robench.core.errors import RobenchError
 from robench.engine.blocked import capacity
@@ -87,16 +87,10 @@ def _classes(model: nn.Module, x: torch.Tensor, y: torch.Tensor, norm: str, choo
     candidates = ordered[:, :CANDIDATES].clone()
     distances = []
     for rank in range(candidates.shape[1]):
-        point = loss_and_gradient(model, x, y, _gap, candidates[:, rank])
+        point = loss_and_gradient(model, x, y, gap, candidates[:, rank])
         slope = point.gradient.flatten(1).norm(p=1 if norm == "linf" else 2, dim=1)
         distances.append(-point.loss / slope.clamp(min=1e-12))
     return candidates.gather(1, torch.stack(distances, 1).argsort(1))
-
-
-def _gap(logits: torch.Tensor, y: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """The logit of a class minus the label's."""
-    chosen, own = (logits.gather(1, index[:, None])[:, 0] for index in (target, y))
-    return chosen - own
 
 
 def windows(steps: int) -> list[int]:

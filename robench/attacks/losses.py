@@ -68,6 +68,12 @@ def dlr(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     return misclassification_margin(logits, y) / (ordered[:, 0] - ordered[:, 2] + SMALLEST)
 
 
+def gap(logits: torch.Tensor, y: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """The logit of class ``target`` [N] minus the label's."""
+    chosen, own = (logits.gather(1, index[:, None])[:, 0] for index in (target, y))
+    return chosen - own
+
+
 def dlr_targeted(logits: torch.Tensor, y: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """The logit of class ``target`` [N] minus the label's, over (largest - mean of third and fourth largest).
 
@@ -76,8 +82,7 @@ def dlr_targeted(logits: torch.Tensor, y: torch.Tensor, target: torch.Tensor) ->
     """
     _need(logits, 4, "targeted dlr")
     ordered = logits.sort(1, descending=True).values
-    chosen, own = (logits.gather(1, index[:, None])[:, 0] for index in (target, y))
-    return (chosen - own) / (ordered[:, 0] - (ordered[:, 2] + ordered[:, 3]) / 2 + SMALLEST)
+    return gap(logits, y, target) / (ordered[:, 0] - (ordered[:, 2] + ordered[:, 3]) / 2 + SMALLEST)
 
 
 LOSSES: dict[str, Loss] = {

@@ -59,8 +59,8 @@ def plan(
         device=device,
         trust=trust,
     )
-    costs = estimate(request, sample, lambda done, total: None)
-    rows = [(section, own) for section, own in by_section(costs)]
+    costs = estimate(request, sample)
+    rows = list(by_section(costs))
     if as_json:
         data = {
             "passes": sum(cost.passes for cost in costs),

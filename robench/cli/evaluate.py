@@ -15,9 +15,7 @@ from robench.core.errors import RobenchError
 from robench.core.files import expanded
 
 if TYPE_CHECKING:
-    from robench.cli.progress import Engine
     from robench.core.types import ResultCard, Suite
-    from robench.measure.run import Request, Run
 
 PANEL = "Models and conditions"
 """The group of options to which --name belongs here, and not in every command."""
@@ -131,6 +129,7 @@ def evaluate(
 ) -> None:
     """Measure models under a suite, each against its twin."""
     from robench.cli.progress import run_with_progress
+    from robench.measure.cluster import elsewhere
     from robench.measure.run import Request, open_run
     from robench.results import cards
 
@@ -171,7 +170,7 @@ def evaluate(
             _check_publishable(run.suite, publish)
         cards.make_folder(out)
         try:
-            run_with_progress(run, messages, _engine(run, request, engine, gpus_per_task))
+            run_with_progress(run, messages, elsewhere(run, request, engine, gpus_per_task))
         except BaseException:
             if not as_json:
                 with suppress(RobenchError):  # the store may be what failed
@@ -206,17 +205,6 @@ def evaluate(
 def _size(folder: Path) -> str:
     """Of the files in a folder, such as ``1.2 MB``."""
     return f"{sum(path.stat().st_size for path in folder.glob('*.npz')) / 1e6:.1f} MB"
-
-
-def _engine(run: "Run", request: "Request", engine: str, gpus: float) -> "Engine | None":
-    """What measures elsewhere than here."""
-    if engine == "local":
-        return None
-    from robench.measure.cluster import is_engine, measure_on_cluster
-
-    if not is_engine(engine):
-        raise RobenchError(f"--engine is local, ray or ray:ADDRESS, not {engine}.")
-    return lambda done: measure_on_cluster(run, request, engine, done, gpus)
 
 
 def _suite(name: str | None, lines: dict[str, list[str]]) -> "str | Suite":

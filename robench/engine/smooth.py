@@ -7,7 +7,7 @@ from torch import fx, nn
 
 from robench.engine.blocked import Blocked
 from robench.engine.folding import Folded, unfolded
-from robench.engine.surrogate import COMPARISONS, ROUNDINGS, SIGNS, Surrogate, name_of, numbers_of, opened
+from robench.engine.surrogate import COMPARISONS, ROUNDINGS, SIGNS, Surrogate, name_of, opened, replace_comparison
 
 SHARPNESS = 2.0
 """Of the tanh that stands for a sign: steep enough to answer as the model does, flat enough to show where it leads."""
@@ -44,23 +44,9 @@ def _soften(graph: fx.Graph, node: fx.Node) -> bool:
     elif name in ROUNDINGS:
         node.target, node.op, node.args, node.kwargs = _same, "call_function", node.args[:1], {}
     elif name in COMPARISONS and len(node.args) == 2:
-        return _soften_comparison(graph, node, COMPARISONS[name])
+        return replace_comparison(graph, node, _step, _between)
     else:
         return False
-    return True
-
-
-def _soften_comparison(graph: fx.Graph, node: fx.Node, way: int) -> bool:
-    """Let users that make two numbers of a comparison be given what lies between them."""
-    casts, choices = numbers_of(node)
-    if not casts and not choices:
-        return False
-    with graph.inserting_after(node):
-        step = graph.call_function(_step, (*node.args, way))
-    for user in casts:
-        user.replace_input_with(node, step)
-    for user in choices:
-        user.target, user.op, user.args, user.kwargs = _between, "call_function", (step, *user.args[1:]), {}
     return True
 
 
@@ -72,7 +58,7 @@ def _same(x: torch.Tensor) -> torch.Tensor:
     return x
 
 
-def _step(first: Any, second: Any, way: int) -> torch.Tensor:
+def _step(outcome: torch.Tensor, first: Any, second: Any, way: int) -> torch.Tensor:
     """A comparison as a number between 0 and 1."""
     result: torch.Tensor = (1 + _tanh(way * (first - second))) / 2
     return result

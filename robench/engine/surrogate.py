@@ -44,7 +44,7 @@ def straight_through(model: Folded, *, comparisons: bool = False) -> Surrogate |
             node.target, node.op = _surrogate(name), "call_function"
             found = True
         elif comparisons and name in COMPARISONS and len(node.args) == 2:
-            found |= _replace_comparison(graph, node, COMPARISONS[name])
+            found |= replace_comparison(graph, node, _hard_step, _choice)
     return Surrogate(fx.GraphModule(model.graph, graph), model.folds) if found else None
 
 
@@ -90,10 +90,9 @@ def name_of(node: fx.Node) -> str:
     """Of the function or method that a step of a graph calls; "" for other steps."""
     if node.op == "call_method":
         return str(node.target)
+    # Torch's own operators, of which exported programs are made, are named as in ``sign.default``.
     name: str = getattr(node.target, "__name__", "") if node.op == "call_function" else ""
-    return name.partition(".")[
-        0
-    ]  # torch's own operators, of which exported programs are made, are named as in sign.default
+    return name.partition(".")[0]
 
 
 def _surrogate(name: str) -> Callable[..., torch.Tensor]:
@@ -105,22 +104,30 @@ def _surrogate(name: str) -> Callable[..., torch.Tensor]:
     return step
 
 
-def _replace_comparison(graph: fx.Graph, node: fx.Node, way: int) -> bool:
-    """Let a comparison pass a gradient on to those of its users that make two numbers of it; whether there are any."""
-    casts, choices = numbers_of(node)
+def replace_comparison(
+    graph: fx.Graph, node: fx.Node, step: Callable[..., torch.Tensor], choice: Callable[..., torch.Tensor]
+) -> bool:
+    """Let a comparison pass a gradient on to those of its users that make two numbers of it; whether there are any.
+
+    Args:
+        graph: changed in place.
+        node: the comparison.
+        step: (its outcome, first, second, which way it goes with the first) -> 0 and 1, or what lies between.
+        choice: (such a step, first, second) -> one of two numbers, or what lies between.
+    """
+    casts, choices = _numbers_of(node)
     if not casts and not choices:
         return False
     with graph.inserting_after(node):
-        hard_step = graph.call_function(_hard_step, (node, *node.args, way))
+        result = graph.call_function(step, (node, *node.args, COMPARISONS[name_of(node)]))
     for user in casts:
-        user.replace_input_with(node, hard_step)
+        user.replace_input_with(node, result)
     for user in choices:
-        user.target, user.op = _choice, "call_function"
-        user.args, user.kwargs = (hard_step, *user.args[1:]), {}
+        user.target, user.op, user.args, user.kwargs = choice, "call_function", (result, *user.args[1:]), {}
     return True
 
 
-def numbers_of(node: fx.Node) -> tuple[list[fx.Node], list[fx.Node]]:
+def _numbers_of(node: fx.Node) -> tuple[list[fx.Node], list[fx.Node]]:
     """Of the users of a comparison those that make numbers of it, and those that choose one of two numbers by it."""
     casts = [user for user in node.users if name_of(user) in CASTS]
     choices = [user for user in node.users if name_of(user) == "where" and _chooses_numbers(user, node)]

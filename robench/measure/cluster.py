@@ -23,7 +23,7 @@ from robench.measure.request import Request
 from robench.measure.run import Run, open_run
 from robench.measure.shards import search_of
 
-PREFIX = "ray"
+LOCAL, PREFIX = "local", "ray"
 INSTALL = "pip install 'robench[ray]'"
 TRIES = 3
 """Machines that may die of one search before it is given up."""
@@ -34,6 +34,22 @@ Outcome = tuple[int, Measurement | str]
 def is_engine(name: str) -> bool:
     """Whether it is ``ray`` or ``ray:ADDRESS``."""
     return name.partition(":")[0] == PREFIX
+
+
+Done = Callable[[Task, Measurement], None]
+
+
+def elsewhere(run: Run, request: Request, engine: str, gpus_per_task: float) -> Callable[[Done], None] | None:
+    """What measures the pending work of a run on a cluster (see ``measure_on_cluster``); None for ``local``.
+
+    Raises:
+        RobenchError: there is no such engine.
+    """
+    if engine == LOCAL:
+        return None
+    if not is_engine(engine):
+        raise RobenchError(f"the engine is local, ray or ray:ADDRESS, not {engine!r}.")
+    return lambda done: measure_on_cluster(run, request, engine, done, gpus_per_task)
 
 
 class Worker:
@@ -76,7 +92,7 @@ def measure_on_cluster(
     run: Run,
     request: Request,
     engine: str,
-    done: Callable[[Task, Measurement], None] = lambda task, measurement: None,
+    done: Done = lambda task, measurement: None,
     gpus_per_task: float = 0.0,
 ) -> None:
     """Measure what is pending on a cluster; each result is stored as it comes.

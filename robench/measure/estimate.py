@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from robench.core.kinds import kind_of
 from robench.core.types import Condition
+from robench.engine.task import Task
 from robench.measure.measure import measure
 from robench.measure.request import Request
 from robench.measure.run import open_run
@@ -46,37 +47,28 @@ def estimate(
     Raises:
         RobenchError: as for the evaluation itself.
     """
-    request = replace(request, store=None, witness=None, shard="")
-    with open_run(request) as run:  # for the number of images alone
+    with open_run(replace(request, store=None, witness=None, shard="")) as run:
         images = len(run.data)
-    sizes = [size for size in (sample, TIMES * sample) if size < images] or [images]
-    times = [_times(replace(request, n_images=size), place, len(sizes), tell) for place, size in enumerate(sizes)]
-    return [_cost(key, sizes, [found[key][1] for found in times], images, times[0][key][0]) for key in times[0]]
+        sizes = [size for size in (sample, TIMES * sample) if size < images] or [images]
+        tasks = [item.task for item in run.work if item.task.draw == 0]
+        seconds: list[list[float]] = [[] for _ in tasks]
+        for size in sizes:
+            data = run.data.first(size)
+            for number, task in enumerate(tasks, 1):
+                seconds[number - 1].append(measure(replace(task, data=data)).seconds)
+                tell(sizes.index(size) * len(tasks) + number, len(sizes) * len(tasks))
+    return [_cost(task, sizes, taken, images) for task, taken in zip(tasks, seconds, strict=True)]
 
 
-Key = tuple[str, Condition]
-
-
-def _times(
-    request: Request, place: int, of: int, tell: Callable[[int, int], None]
-) -> dict[Key, tuple[Condition, float]]:
-    with open_run(request) as run:
-        first = [item.task for item in run.work if item.task.draw == 0]
-        found = {}
-        for number, task in enumerate(first, 1):
-            found[task.model.card.name, task.condition] = (task.condition, measure(task).seconds)
-            tell(place * len(first) + number, of * len(first))
-        return found
-
-
-def _cost(key: Key, sizes: list[int], seconds: list[float], images: int, condition: Condition) -> Cost:
+def _cost(task: Task, sizes: list[int], seconds: list[float], images: int) -> Cost:
+    condition = task.condition
     if len(sizes) == 1:
         whole = seconds[0] * images / sizes[0]
     else:
         slope = max(seconds[1] - seconds[0], 0) / (sizes[1] - sizes[0])
         whole = max(seconds[1] + slope * (images - sizes[1]), seconds[1])
     passes = kind_of(condition).cost(condition) * condition.draws * images
-    return Cost(key[0], condition, passes, whole * condition.draws, whole)
+    return Cost(task.model.card.name, condition, passes, whole * condition.draws, whole)
 
 
 def hours(costs: list[Cost], workers: int) -> float:

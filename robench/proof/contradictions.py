@@ -1,6 +1,7 @@
 """What cannot be so in a card, whoever looks at it: no model and no image is needed."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,4 @@ def _next(condition: Condition) -> Condition | None:
     larger = [level for level in condition.grid if condition.level is not None and level > condition.level]
     if not larger:
         return None
-    return Condition(
-        condition.kind, condition.name, min(larger), condition.params, condition.draws, condition.grid, condition.facts
-    )
+    return replace(condition, level=min(larger))

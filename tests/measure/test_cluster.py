@@ -88,7 +88,7 @@ def test_the_card_is_that_of_a_run_without_a_cluster(nodes: Any, request_: Reque
 
 
 def test_a_node_that_dies_loses_nothing(nodes: Any, request_: Request) -> None:
-    node = nodes.add_node(num_cpus=1)
+    node = next(iter(nodes.worker_nodes))
     with open_run(request_) as run:
         run.measure(run.pending())
         here = outcomes(run)
