@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from itertools import product
 from pathlib import Path
@@ -331,13 +332,18 @@ def find_pair(first: str, second: str, folders: Sequence[Path]) -> tuple["Card",
     newest = read(find(first, folders)), read(find(second, folders))
     if _comparable(*newest):
         return newest
-    times = [[p for p in _named(name, folders[0]) if not exists(Path(name))] for name in (first, second)]
-    others = [[*newest[place : place + 1], *map(read, _by_age(paths))] for place, paths in enumerate(times)]
-    return next((pair for pair in product(*others) if _comparable(*pair)), newest)  # type: ignore[return-value]
+    names = (first, second)
+    ours, theirs = ([card, *_others(name, folders[0])] for name, card in zip(names, newest, strict=True))
+    return next((pair for pair in product(ours, theirs) if _comparable(*pair)), newest)
 
 
-def _by_age(paths: list[Path]) -> list[Path]:
-    return sorted(paths, key=lambda path: -path.stat().st_mtime_ns)
+def _others(name: str, folder: Path) -> list["Card"]:
+    """The cards of a folder that a name may mean, the newest first; those that cannot be read are passed over."""
+    found = []
+    for path in sorted(_named(name, folder), key=lambda path: -path.stat().st_mtime_ns):
+        with suppress(RobenchError):
+            found.append(read(path))
+    return [] if exists(Path(name)) else found
 
 
 def _comparable(first: ResultCard, second: ResultCard) -> bool:
