@@ -139,7 +139,8 @@ def _sentence(finding: Finding, p_holm: float, twin: ResultCard | None) -> str:
     if widest <= CLOSE:
         within = "a point" if widest <= 1 else f"{ceil(widest)} points"
         return f"{begin} it keeps its twin's accuracy to within {within} {numbers}"
-    return f"{begin} a difference cannot be told {numbers}"
+    corrected = "" if gap.low <= 0 <= gap.high else " after Holm's correction"
+    return f"{begin} a difference cannot be told{corrected} {numbers}"
 
 
 def _shown(rows: Sequence[Row], suite: Suite) -> list[Row]:

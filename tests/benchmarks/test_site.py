@@ -65,11 +65,6 @@ def timed(benchmark, group: str, act: Callable[[], None]) -> None:
 def test_first_view(benchmark, site: str, page: Any, name: str) -> None:
     address = site.replace("index.html", f"{name}.html")
     timed(benchmark, name, lambda: visit(page, address))
-    benchmark.extra_info["found"] = f"{sent(page):.2f} MB"
-
-
-def sent(page: Any) -> float:
-    return page.evaluate("performance.getEntries().reduce((sum, one) => sum + (one.decodedBodySize || 0), 0)") / 1e6
 
 
 @pytest.mark.parametrize("fragment", ["sort=clean", "bits=2", "gaps=1", "open=noise,attacks"])

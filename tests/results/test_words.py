@@ -95,6 +95,13 @@ def test_a_difference_that_rounds_to_nothing_is_told_as_such() -> None:
     assert _sentence(finding, 0.001, TWIN).startswith("under noise it loses less than 0.1 points (90.0 percent")
 
 
+def test_a_difference_that_the_correction_takes_away_is_told_as_such() -> None:
+    finding = Finding("under noise", Estimate(0.6, 0.57, 0.63), Estimate(-0.035, -0.065, -0.005), 0.03)
+    assert _sentence(finding, 0.09, TWIN) == (
+        "under noise a difference cannot be told after Holm's correction (60.0 percent, -3.5 [-6.5, -0.5] points)"
+    )
+
+
 def test_without_a_row_in_common_none_is_counted() -> None:
     ours, theirs = (replace(TWIN, measurements=rows) for rows in (TWIN.measurements[:1], TWIN.measurements[1:]))
     assert "rows" not in answer(ours, theirs)

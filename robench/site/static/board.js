@@ -54,7 +54,7 @@
       columns: columns.filter((column) => column.part === part && isShown(column)).map(number) })).filter((group) => group.columns.length);
     const sorted = parts.filter((group) => group.columns.some((column) => column.field === sortNow()));
     return [
-      { field: "name", title: "", titleFormatter: cells.title("model"), frozen: true, width: narrow() ? 140 : 190,
+      { field: "name", title: "", titleFormatter: cells.title("model"), frozen: true, width: narrow() ? 140 : 215,
         formatter: (cell) => el("a", { href: robench.modelPage(cell.getData().id) }, cell.getValue()) },
       ...(narrow() ? [...sorted, ...own, ...parts.filter((group) => !sorted.includes(group)), ...size] : [...size, ...own, ...parts]),
       fact("quantizer", "quantizer", 130), fact("architecture", "architecture", 130), fact("state", "state", 100), fact("checked", "checked", 130), fact("date", "measured", 110),
