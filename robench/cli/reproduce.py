@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 @command
 def reproduce(
-    study: Annotated[str, typer.Argument(help="bit-flips, merolla or poster; robench list studies tells more.")],
+    study: Annotated[
+        str, typer.Argument(help="bit-flips, merolla, poster or robustmq; robench list studies tells more.")
+    ],
     dataset: Annotated[str, typer.Option(help="cifar10, digits or imagefolder:PATH.")] = "cifar10",
     data_dir: DataDir = None,
     device: Device = "auto",
