@@ -83,7 +83,8 @@ class Traits:
         single_step: it takes one gradient step.
         norms: of the budgets that it can keep; the first is meant where a condition names none.
         distance: it stops at the first perturbation that fools, so that the size of that means something.
-        minimal: it looks for the smallest perturbation that fools, whatever the budget: one that is larger is no fault.
+        minimal: it looks for the smallest perturbation that fools: a library's one that is larger than the budget is no
+            fault, and a search over epsilons takes a single run.
         bare: it is a library's own, and is given the model as it was loaded, without robench's shortcuts and surrogate
             gradients, one epsilon and one block of images at a time (see ``robench.attacks.bare``).
     """

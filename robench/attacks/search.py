@@ -25,7 +25,7 @@ from torch import nn
 from robench.attacks import SMOOTH, TWIN, Traits
 from robench.attacks.apply import attempt, check, gradients_of, resume, time_limit
 from robench.attacks.losses import misclassification_margin
-from robench.attacks.toolbox import BestSoFar, fooled, loss_and_gradient, per_image
+from robench.attacks.toolbox import SLACK, BestSoFar, fooled, loss_and_gradient, per_image, size
 from robench.attacks.witness import Witness
 from robench.core.errors import RobenchError
 from robench.core.types import Bits, Condition, Floats
@@ -173,6 +173,8 @@ class Search:
     def _first_guess(self) -> Indices:
         """The largest level at which each image should still be robust, by the loss's slope at the clean image."""
         guess = np.zeros(len(self.low), int)
+        if self.attack.traits.minimal:
+            return guess + len(self.grid) - 1
         if len(self.grid) == 1:
             return guess
         for start in range(0, len(guess), self.batch_size):
@@ -204,11 +206,27 @@ class Search:
         if self.second is not None:
             result = self._stronger(self.second, result, images, levels, x, y)
         self.changed |= bool((result != x).any())
+        if self.attack.traits.minimal:
+            return self._nearest(Attempt(images, levels, x, y, result))
         struck = Attempt(images, levels, x, y, result)
         robust = self._judge(struck)
         self.tried[levels, images] = True
         self.low[images[robust]] = levels[robust]
         return struck, robust
+
+    def _nearest(self, struck: Attempt) -> tuple[Attempt, Bits]:
+        """Judge what an attack found that looks for the smallest perturbation: each at the level of its own size.
+
+        Nothing that is smaller is left to be looked for, nor anything within the level where it found nothing.
+        """
+        images, levels, x, y, result = struck
+        sizes = size(result - x, str(self.condition.setting("norm", "linf")))
+        own = np.minimum(np.searchsorted(np.array(self.grid, float), sizes.cpu().numpy() - SLACK), levels)
+        found = Attempt(images, own, x, y, result)
+        robust = self._judge(found)
+        self.low[images] = np.where(robust, levels, own - 1)
+        self.tried[:, images] |= np.arange(len(self.grid))[:, None] <= levels
+        return found, robust
 
     def _perturb(
         self, model: nn.Module, images: Indices, levels: Indices, x: torch.Tensor, y: torch.Tensor
