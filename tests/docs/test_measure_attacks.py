@@ -42,21 +42,22 @@ def test_optimality_is_by_hand() -> None:
 def test_the_ledger_counts_passes_and_keeps_the_smallest_that_fools() -> None:
     from ledger import Counted, Ledger
 
-    x = torch.tensor([0.2, 0.6]).view(2, 1, 1, 1).expand(2, 3, 2, 2).contiguous()
+    x = torch.tensor([0.4, 0.6]).view(2, 1, 1, 1).expand(2, 3, 2, 2).contiguous()
+    x[:, 0, 0, 0] = torch.tensor([0.9, 0.1])  # far from each other, and near to a mean of a half
     ledger = Ledger(x, torch.tensor([0, 1]), largest=0.5, passes=4)
     model = Counted(Sum(), ledger)
-    other = (x + torch.tensor([0.35, -0.2]).view(2, 1, 1, 1)).flip(0).requires_grad_()  # in another order
+    other = (x + torch.tensor([0.07, -0.06]).view(2, 1, 1, 1)).flip(0).requires_grad_()  # in another order
     model(other).sum().backward()
     assert ledger.spent.tolist() == [2, 2]
-    assert ledger.smallest == pytest.approx([0.35, 0.2])
+    assert ledger.smallest == pytest.approx([0.07, 0.06])
     with torch.no_grad():
         model(x[1:] + 0.6)  # out of the box
-        assert ledger.smallest == pytest.approx([0.35, 0.2])
-        model(x[:1] + 0.31)
-        model(x[:1] + 0.32)
-        assert ledger.smallest == pytest.approx([0.31, 0.2])
-        model(x[:1] + 0.301)  # too late
-    assert ledger.smallest == pytest.approx([0.31, 0.2])
+        assert ledger.smallest == pytest.approx([0.07, 0.06])
+        model(x[:1] + 0.065)
+        model(x[:1] + 0.066)
+        assert ledger.smallest == pytest.approx([0.065, 0.06])
+        model(x[:1] + 0.061)  # too late
+    assert ledger.smallest == pytest.approx([0.065, 0.06])
     assert ledger.spent.tolist() == [5, 3]
 
 
