@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 PANEL = "Models and conditions"
 """The group of options to which --name belongs here, and not in every command."""
+
+LONGEST_NAME = 100
+"""Characters of a finder's name."""
 
 
 @command
@@ -124,6 +128,10 @@ def evaluate(
         Path | None,
         typer.Option(metavar="BOARD", help="Add the cards to a board, such as leaderboards, and render its tables."),
     ] = None,
+    finder: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="Who found it, if an attack of yours breaks a model: stands on the board."),
+    ] = "",
     full: Annotated[bool, typer.Option("--full", help="Print every interval, and the twin's own accuracy.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result cards as JSON, and nothing else.")] = False,
 ) -> None:
@@ -133,6 +141,8 @@ def evaluate(
     from robench.measure.run import Request, open_run
     from robench.results import cards
 
+    if not finder.isprintable() or len(finder) > LONGEST_NAME:
+        raise RobenchError(f"--finder takes a name in one line, of at most {LONGEST_NAME} characters.")
     if publish:
         check_new(publish)
     if publish and shard:
@@ -176,7 +186,7 @@ def evaluate(
                 with suppress(RobenchError):  # the store may be what failed
                     _print_tables([run.card(model) for model in run.requested], full=full)
             raise
-        finished = {model: run.card(model) for model in run.models}
+        finished = {model: _found_by(run.card(model), finder) for model in run.models}
     if shard:
         run.check_failures()
         results.print(f"shard {shard}: {len(run.work)} measurements in {run.store.path}", soft_wrap=True)
@@ -200,6 +210,10 @@ def evaluate(
     kept = f"   witnesses: {witness} ({_size(witness)})" if witness else ""
     results.print(f"Result cards: {out}/   measurements: {store}{kept}", soft_wrap=True)
     run.check_failures()
+
+
+def _found_by(card: "ResultCard", finder: str) -> "ResultCard":
+    return replace(card, provenance={**card.provenance, "finder": finder}) if finder else card
 
 
 def _size(folder: Path) -> str:

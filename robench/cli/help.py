@@ -55,7 +55,7 @@ PANELS = {
     ),
     "Output": (
         "out", "store", "runs", "publish", "check", "full", "as_json", "form", "formats", "width", "intervals",
-        "differences", "into", "witness", "record", "shard",
+        "differences", "into", "witness", "record", "shard", "finder",
     ),
 }  # fmt: skip
 """Group of options -> its parameters, in every command."""

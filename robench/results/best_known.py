@@ -1,6 +1,6 @@
 """How robust, as far as all attacks of a suite together can tell; and which of them found that out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,6 +9,7 @@ from robench.core.kinds import kind_of
 from robench.core.types import Bits, Condition, ResultCard, Suite
 from robench.results import stats
 from robench.results.sheets import Sheet
+from robench.results.standing import REPORTED
 from robench.results.stats import Estimate
 from robench.results.summary import MISSING, label, outcomes_of, percent, together
 
@@ -37,14 +38,25 @@ def budgets(suite: Suite) -> dict[str, list[list[Condition]]]:
     return {norm: levels for norm, levels in found.items() if max(map(len, levels)) > 1}
 
 
-def best_known(card: ResultCard, levels: Sequence[Sequence[Condition]]) -> list[Best | str]:
+def best_known(
+    card: ResultCard, levels: Sequence[Sequence[Condition]], others: Sequence[ResultCard] = ()
+) -> list[Best | str]:
     """For each of the epsilons of one norm what stands, or a sign where an attack was not measured.
 
     An attack that does not apply to a model (no twin, no step to be smoothed) takes nothing from what the others find.
+
+    Args:
+        card: of a model.
+        levels: the attacks within each epsilon, ascending.
+        others: cards that may hold what someone found later (see ``findings``).
     """
     fallen: dict[str, Bits] = {}
     found: list[Best | str] = []
+    later = findings(card, levels[0][0], others)
     for conditions in levels:
+        for finding in later:
+            if finding.epsilon <= (conditions[0].level or 0.0):
+                fallen[finding.name] = fallen.get(finding.name, np.zeros_like(finding.fell)) | finding.fell
         for condition in conditions:
             outcomes = outcomes_of(card, together(condition))
             if isinstance(outcomes, str):
@@ -55,6 +67,43 @@ def best_known(card: ResultCard, levels: Sequence[Sequence[Condition]]) -> list[
                 fell = ~np.logical_and.reduce(outcomes)
                 fallen[name] = fallen.get(name, np.zeros_like(fell)) | fell
         found.append(_best(fallen, _wrong(card)) if fallen else MISSING)
+    return found
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What an attack of another card found about a model.
+
+    Attributes:
+        name: of the attack, and its finder's.
+        epsilon: its budget.
+        fell: bool [N], which images are wrong under it.
+    """
+
+    name: str
+    epsilon: float
+    fell: Bits
+
+
+def findings(card: ResultCard, like: Condition, others: Iterable[ResultCard]) -> list[Finding]:
+    """What others found about the same weights on the same images, by attacks of the norm of ``like``.
+
+    Only what was measured again or confirmed by its witness counts: a claim alone lowers nobody's value.
+    """
+    found = []
+    for other in others:
+        same = other.model.sha256 and (other.model.sha256, other.data) == (card.model.sha256, card.data)
+        if not same or other.standing == REPORTED or other.suite == card.suite:
+            continue
+        finder = other.provenance.get("finder")
+        for condition in other.suite.conditions:
+            kind = kind_of(condition)
+            if not kind.worst_case or kind.family(condition) != kind_of(like).family(like):
+                continue
+            outcomes = outcomes_of(other, together(condition))
+            if not isinstance(outcomes, str):
+                name = label(replace(condition, level=None)) + (f" by {finder}" if finder else "")
+                found.append(Finding(name, condition.level or 0.0, ~np.logical_and.reduce(outcomes)))
     return found
 
 
@@ -74,26 +123,32 @@ def _best(fallen: dict[str, Bits], wrong: Bits | None) -> Best:
     return Best(stats.wilson(int(standing.sum()), len(standing)), {name: (all_, one) for name, all_, one in counts})
 
 
-def sheets(suite: Suite, cards: Sequence[ResultCard]) -> Iterator[Sheet]:
-    """What stands within each budget, and who found it, for each norm of a suite."""
+def sheets(suite: Suite, cards: Sequence[ResultCard], others: Sequence[ResultCard] = ()) -> Iterator[Sheet]:
+    """What stands within each budget, and who found it, for each norm of a suite; ``others`` as for ``best_known``."""
     for norm, levels in budgets(suite).items():
         names = [kind_of(level[0]).level(level[0]) for level in levels]
-        known = [(card.model.name, best_known(card, levels)) for card in cards]
+        known = [(card.model.name, best_known(card, levels, others)) for card in cards]
         yield Sheet(
             f"Best known: all attacks together, in {_spelled(norm)}",
-            "Images that stand against every attack of the suite within an epsilon, also at smaller ones: no attack is "
-            "known that leaves fewer, and a stronger one may.",
+            "Images that stand against every attack of the suite within an epsilon, also at smaller ones, and against "
+            "what others have found and proved: no attack is known that leaves fewer, and a stronger one may.",
             ["model", *names],
             [[name, *map(_cell, found)] for name, found in known],
         )
         attacks = list(dict.fromkeys(label(replace(c, level=None)) for level in levels for c in level))
+        later = [name for _, found in known for name in _names(found[-1]) if name not in attacks]
+        columns = [*attacks, *dict.fromkeys(later)]
         yield Sheet(
             f"Who found it, in {_spelled(norm)}",
             f"Of the images that are right without an attack: how many fell to each attack at {names[-1]} or below, "
             "and in brackets how many to it alone.",
-            ["model", *attacks],
-            [[name, *_finders(found[-1], attacks)] for name, found in known],
+            ["model", *columns],
+            [[name, *_finders(found[-1], columns)] for name, found in known],
         )
+
+
+def _names(best: Best | str) -> list[str]:
+    return [] if isinstance(best, str) else list(best.found)
 
 
 def _spelled(norm: str) -> str:

@@ -1,6 +1,6 @@
 """From a folder of cards to one markdown file a suite, and whether the files are up to date."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,16 +61,23 @@ def render(folder: Path, tell: Tell = _refuse) -> dict[str, str]:
     Raises:
         RobenchError: there are no cards, or one would be left out and nobody is told.
     """
-    return {f"{name}.md": leaderboard(found) for name, found in _boards(folder, tell).items()}
+    boards = _boards(folder, tell)
+    return {f"{name}.md": _page(name, boards) for name in boards}
+
+
+def _page(name: str, boards: Mapping[str, list[ResultCard]]) -> str:
+    others = [card for other, found in boards.items() if other != name for card in found]
+    return leaderboard(boards[name], others)
 
 
 def write(folder: Path, out: Path, tell: Tell = _refuse) -> list[Path]:
     """Write the leaderboards of the cards in ``folder``, and their figures, to ``out``; arguments as for ``render``."""
     written = []
-    for name, found in _boards(folder, tell).items():
+    boards = _boards(folder, tell)
+    for name, found in boards.items():
         out.mkdir(parents=True, exist_ok=True)
         written.append(out / f"{name}.md")
-        write_text(written[-1], leaderboard(found))
+        write_text(written[-1], _page(name, boards))
         if memory.has_curves(found[0].suite):
             for chosen in by_images(found).values():
                 written += draw(chosen, out / "figures", board_figure(chosen[0]))

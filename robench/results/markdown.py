@@ -2,12 +2,13 @@
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from robench.core.kinds import kind_of
 from robench.core.types import CLEAN, Condition, ResultCard, Suite
 from robench.results import best_known, memory, scores
 from robench.results.figures import board_figure
+from robench.results.sheets import Sheet
 from robench.results.stats import Estimate
 from robench.results.summary import (
     VARIANTS,
@@ -52,12 +53,17 @@ weights, this is about other weights from the same recipe.
 """
 
 
-def leaderboard(cards: list[ResultCard]) -> str:
-    """Render the cards of one suite; every set of images gets tables of its own."""
+def leaderboard(cards: list[ResultCard], others: Sequence[ResultCard] = ()) -> str:
+    """Render the cards of one suite; every set of images gets tables of its own.
+
+    Args:
+        cards: of the suite.
+        others: the other cards of the board, in which later findings about the same models may be.
+    """
     suite = cards[0].suite
     blocks = [f"# {suite.name}, version {suite.version}\n", INTRODUCTION]
     for _, chosen in sorted(by_images(cards).items()):
-        blocks.append(_data_section(suite, chosen))
+        blocks.append(_data_section(suite, chosen, others))
     return "\n".join(blocks)
 
 
@@ -69,7 +75,7 @@ def by_images(cards: list[ResultCard]) -> dict[tuple[str, str, int], list[Result
     return found
 
 
-def _data_section(suite: Suite, cards: list[ResultCard]) -> str:
+def _data_section(suite: Suite, cards: list[ResultCard], others: Sequence[ResultCard]) -> str:
     data, rows = cards[0].data, groups(suite)
     lines = [
         f"## {plain(data.name)}: {data.n} images\n",
@@ -81,6 +87,7 @@ def _data_section(suite: Suite, cards: list[ResultCard]) -> str:
         lines.append(f"![Accuracy under memory faults](figures/{board_figure(cards[0])}.png)\n")
     lines += _folded("Models", _models(cards))
     for part, chosen in _parts(suite, cards).items():
+        lines += _folded_sheets([*best_known.sheets(suite, chosen, others), *memory.sheets(suite, chosen)], part)
         lines += _tables(suite, chosen, cards, part)
     lines += _seeds_section(rows, cards)
     notes = [note for card in cards for note in _flag_notes(card, rows)]
@@ -154,13 +161,18 @@ def _parts(suite: Suite, cards: list[ResultCard]) -> dict[str, list[ResultCard]]
     return {name: part for name, part in parts.items() if part}
 
 
-def _tables(suite: Suite, shown: list[ResultCard], cards: list[ResultCard], part: str) -> list[str]:
-    """The tables of some of the cards; twins are looked for among all."""
+def _folded_sheets(sheets: Iterable[Sheet], part: str) -> list[str]:
     lines = []
-    for found in (*best_known.sheets(suite, shown), *memory.sheets(suite, shown)):
+    for found in sheets:
         body = [[plain(cell) for cell in row] for row in found.rows]
         text = f"{found.text}\n\n{table([plain(name) for name in found.header], body)}"
         lines += _folded(f"{found.heading}{part}", text)
+    return lines
+
+
+def _tables(suite: Suite, shown: list[ResultCard], cards: list[ResultCard], part: str) -> list[str]:
+    """The tables of some of the cards; twins are looked for among all."""
+    lines = []
     for heading, columns in _sections(groups(suite)):
         header = ["model", *(plain(name) for name in columns)]
         body = [

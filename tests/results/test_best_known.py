@@ -6,6 +6,8 @@ import numpy as np
 
 from robench.core.types import CLEAN, Condition, DataCard, Measurement, ModelCard, ResultCard, Suite
 from robench.results.best_known import Best, best_known, budgets, sheets
+from robench.results.markdown import leaderboard
+from robench.results.standing import REPORTED, WITNESSED
 from robench.results.summary import MISSING
 
 N = 10
@@ -73,3 +75,45 @@ def test_two_cards_of_one_name_are_two_rows() -> None:
     card = make(OUTCOMES)
     other = replace(card, model=replace(card.model, sha256="t"))
     assert all(len(sheet.rows) == 2 for sheet in sheets(card.suite, [card, other]))
+
+
+def found_later(standing: str = WITNESSED, sha256: str = "s", finder: str = "A. Finder") -> ResultCard:
+    """An attack at an epsilon between the two, to which all but three images fall."""
+    condition = attack("mine", 1.5 / 255)
+    top1 = right(0, 1, 5)
+    suite = Suite("attacks-1", 1, N, 0, (CLEAN, condition))
+    data, model = DataCard("d", "here", N, "f"), ModelCard("mine", sha256=sha256)
+    rows = (Measurement(CLEAN, 0, OUTCOMES[CLEAN], OUTCOMES[CLEAN]), Measurement(condition, 0, top1, top1))
+    return ResultCard(model, suite, data, rows, provenance={"finder": finder}, standing=standing)
+
+
+def test_a_later_and_lower_value_replaces_a_higher_one_with_its_finder() -> None:
+    card = make(OUTCOMES)
+    small, large = best_known(card, budgets(card.suite)["linf"], [found_later()])
+    assert isinstance(small, Best)
+    assert isinstance(large, Best)
+    assert (small.accuracy.value, large.accuracy.value) == (0.6, 0.2)  # only budgets that hold it
+    assert large.found["mine by A. Finder"] == (5, 1)
+    best, finders = sheets(card.suite, [card], [found_later()])
+    assert best.rows[0][2].startswith("20.0")
+    assert finders.header == ["model", "apgd", "square", "mine by A. Finder"]
+    assert finders.rows == [["mine", "4 (1)", "4 (0)", "5 (1)"]]
+
+
+def test_what_nobody_checked_or_is_of_other_weights_lowers_nothing() -> None:
+    card = make(OUTCOMES)
+    others = [
+        found_later(REPORTED),
+        found_later(sha256="other"),
+        replace(found_later(), data=DataCard("d", "x", N, "g")),
+    ]
+    levels = budgets(card.suite)["linf"]
+    assert best_known(card, levels, others) == best_known(card, levels)
+
+
+def test_a_finder_is_text() -> None:
+    card = make(OUTCOMES)
+    card = replace(card, measurements=tuple(replace(row, rounded=row.top1) for row in card.measurements))
+    page = leaderboard([card], [found_later(finder="<script>|x")])
+    assert "<script>" not in page
+    assert "mine by &lt;script>\\|x" in page
