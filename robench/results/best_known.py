@@ -9,7 +9,7 @@ from robench.core.kinds import kind_of
 from robench.core.types import Bits, Condition, ResultCard, Suite
 from robench.results import stats
 from robench.results.sheets import Sheet
-from robench.results.standing import REPORTED
+from robench.results.standing import REPORTED, WITNESSED
 from robench.results.stats import Estimate
 from robench.results.summary import MISSING, label, outcomes_of, percent, together
 
@@ -100,11 +100,24 @@ def findings(card: ResultCard, like: Condition, others: Iterable[ResultCard]) ->
             kind = kind_of(condition)
             if not kind.worst_case or kind.family(condition) != kind_of(like).family(like):
                 continue
-            outcomes = outcomes_of(other, together(condition))
-            if not isinstance(outcomes, str):
+            fell = _proved(other, condition)
+            if fell is not None:
                 name = label(replace(condition, level=None)) + (f" by {finder}" if finder else "")
-                found.append(Finding(name, condition.level or 0.0, ~np.logical_and.reduce(outcomes)))
+                found.append(Finding(name, condition.level or 0.0, fell))
     return found
+
+
+def _proved(card: ResultCard, condition: Condition) -> Bits | None:
+    """Which images fell under an attack, as far as it was checked; None where nothing was measured.
+
+    A witness holds images of 8 bits: of what it confirmed only that is proved which falls when it is rounded, too.
+    """
+    group = together(condition)
+    seen = [group, replace(group, outcome="rounded")] if card.standing == WITNESSED else [group]
+    outcomes = [outcomes_of(card, one) for one in seen]
+    if any(isinstance(rows, str) for rows in outcomes):
+        return None
+    return np.logical_and.reduce([~np.logical_and.reduce(rows) for rows in outcomes])
 
 
 def _wrong(card: ResultCard) -> Bits | None:

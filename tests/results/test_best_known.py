@@ -7,7 +7,7 @@ import numpy as np
 from robench.core.types import CLEAN, Condition, DataCard, Measurement, ModelCard, ResultCard, Suite
 from robench.results.best_known import Best, best_known, budgets, sheets
 from robench.results.markdown import leaderboard
-from robench.results.standing import REPORTED, WITNESSED
+from robench.results.standing import REMEASURED, REPORTED, WITNESSED
 from robench.results.summary import MISSING
 
 N = 10
@@ -77,13 +77,17 @@ def test_two_cards_of_one_name_are_two_rows() -> None:
     assert all(len(sheet.rows) == 2 for sheet in sheets(card.suite, [card, other]))
 
 
-def found_later(standing: str = WITNESSED, sha256: str = "s", finder: str = "A. Finder") -> ResultCard:
-    """An attack at an epsilon between the two, to which all but three images fall."""
+def found_later(standing: str = REMEASURED, sha256: str = "s", finder: str = "A. Finder") -> ResultCard:
+    """An attack at an epsilon between the two, to which all but three images fall, and one fewer in 8 bits."""
     condition = attack("mine", 1.5 / 255)
     top1 = right(0, 1, 5)
     suite = Suite("attacks-1", 1, N, 0, (CLEAN, condition))
     data, model = DataCard("d", "here", N, "f"), ModelCard("mine", sha256=sha256)
-    rows = (Measurement(CLEAN, 0, OUTCOMES[CLEAN], OUTCOMES[CLEAN]), Measurement(condition, 0, top1, top1))
+    rounded = right(0, 1, 5, 6)
+    rows = (
+        Measurement(CLEAN, 0, OUTCOMES[CLEAN], OUTCOMES[CLEAN]),
+        Measurement(condition, 0, top1, top1, rounded=rounded),
+    )
     return ResultCard(model, suite, data, rows, provenance={"finder": finder}, standing=standing)
 
 
@@ -98,6 +102,13 @@ def test_a_later_and_lower_value_replaces_a_higher_one_with_its_finder() -> None
     assert best.rows[0][2].startswith("20.0")
     assert finders.header == ["model", "apgd", "square", "mine by A. Finder"]
     assert finders.rows == [["mine", "4 (1)", "4 (0)", "5 (1)"]]
+
+
+def test_a_witness_proves_what_falls_in_8_bits() -> None:
+    card = make(OUTCOMES)
+    *_, large = best_known(card, budgets(card.suite)["linf"], [found_later(WITNESSED)])
+    assert isinstance(large, Best)
+    assert large.found["mine by A. Finder"] == (4, 1)
 
 
 def test_what_nobody_checked_or_is_of_other_weights_lowers_nothing() -> None:
