@@ -109,6 +109,9 @@ class Attack:
         resume: (model, start, x, y, budget, **params) -> images: a few steps more from perturbed images ``start``,
             which are within the budget and do not fool; None where the attack cannot go on.
         library: the package that brings the variants; None for robench's own attacks.
+        direction: (model, x, y, norm, **params) -> where the attack's only step leads, [N, C, H, W]: epsilon times
+            that, held to the budget, is what ``function`` adds. A suite with several epsilons takes it once. None where
+            the attack is no such step.
     """
 
     function: Function
@@ -116,6 +119,7 @@ class Attack:
     variants: Mapping[str, Traits] = field(default_factory=dict)
     resume: Function | None = None
     library: Library | None = None
+    direction: Function | None = None
 
 
 ATTACKS: Registry[Attack] = Registry("attack", "robench.attacks")
@@ -127,12 +131,13 @@ def register(
     variants: Mapping[str, Traits] | None = None,
     resume: Function | None = None,
     library: Library | None = None,
+    direction: Function | None = None,
     **traits: Any,
 ) -> Callable[[Function], Function]:
     """Add an attack under ``name``; ``traits`` are the fields of ``Traits``, such as ``gradient=False``."""
 
     def add(function: Function) -> Function:
-        ATTACKS.add(name, Attack(function, Traits(**traits), variants or {}, resume, library))
+        ATTACKS.add(name, Attack(function, Traits(**traits), variants or {}, resume, library, direction))
         return function
 
     return add

@@ -10,6 +10,7 @@ from torch import nn
 
 from robench.attacks import ATTACKS, OWN, VIA, Attack, Budget, ImageStreams
 from robench.attacks.bare import TimeLimit, run_bare
+from robench.attacks.directions import Directions
 from robench.attacks.library import problem
 from robench.attacks.toolbox import SLACK, per_image, project, size
 from robench.core.errors import RobenchError
@@ -84,6 +85,7 @@ def attempt(
     images: Iterable[int] | None = None,
     epsilons: torch.Tensor | None = None,
     limit: TimeLimit | None = None,
+    directions: Directions | None = None,
 ) -> Perturbed:
     """Attack a batch and give images that are in [0, 1] and within the budget, whatever the attack did.
 
@@ -98,6 +100,7 @@ def attempt(
             unless given.
         epsilons: a budget for each image, float [N], instead of the condition's level for all.
         limit: of the time of a library's attack; the condition's own, from now on, unless given.
+        directions: of the same attack on the same model and images; an attack of one step takes its own from there.
 
     Returns:
         Images of the shape of x. What an attack gives beyond its budget is projected into it; what is not finite comes
@@ -109,15 +112,20 @@ def attempt(
     settings = _settings(condition)
     function, params = settings.attack.function, settings.params
     budget = Budget(settings.norm, x.new_full((len(x),), condition.level or 0.0) if epsilons is None else epsilons)
-    indices = range(len(x)) if images is None else images
-    streams = ImageStreams([stream(seed, "attack", condition.name, draw, int(index)) for index in indices])
+    indices = list(range(len(x)) if images is None else map(int, images))
+    streams = ImageStreams([stream(seed, "attack", condition.name, draw, index) for index in indices])
+    step = settings.attack.direction
     if settings.attack.traits.bare:
         limit = limit or TimeLimit(settings.seconds)
         result, unfinished = run_bare(function, model, x, y, budget, streams, params, limit)
+        return Perturbed(*_held(result, x, budget, condition.name), unfinished)
+    if step is not None and directions is not None:
+        way = directions.of(indices, lambda: step(model, x, y, budget.norm, **params), x)
+        result = project(x + budget.radius * way, x, budget)
     else:
         # An attack may work in place, and is held to the images as they were.
         result = function(model, x.clone(), y.clone(), budget, streams, **params)
-        unfinished = torch.zeros_like(y, dtype=torch.bool)
+    unfinished = torch.zeros_like(y, dtype=torch.bool)
     return Perturbed(*_held(result, x, budget, condition.name), unfinished)
 
 

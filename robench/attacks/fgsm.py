@@ -8,7 +8,12 @@ from robench.attacks.losses import named
 from robench.attacks.toolbox import loss_and_gradient, project, steepest, without_rounding
 
 
-@register("fgsm", single_step=True)
+def direction(model: nn.Module, x: torch.Tensor, y: torch.Tensor, norm: str, *, loss: str = "ce") -> torch.Tensor:
+    """Where the loss grows most: the sign of its gradient in Linf, its unit gradient in L2."""
+    return steepest(loss_and_gradient(without_rounding(model), x, y, named(loss)).gradient, norm)
+
+
+@register("fgsm", single_step=True, direction=direction)
 def fgsm(
     model: nn.Module, x: torch.Tensor, y: torch.Tensor, budget: Budget, rng: ImageStreams, *, loss: str = "ce"
 ) -> torch.Tensor:
@@ -17,5 +22,4 @@ def fgsm(
     Args:
         loss: ce, dlr or margin.
     """
-    gradient = loss_and_gradient(without_rounding(model), x, y, named(loss)).gradient
-    return project(x + budget.radius * steepest(gradient, budget.norm), x, budget)
+    return project(x + budget.radius * direction(model, x, y, budget.norm, loss=loss), x, budget)

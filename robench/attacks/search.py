@@ -24,6 +24,7 @@ from torch import nn
 
 from robench.attacks import SMOOTH, TWIN, Traits
 from robench.attacks.apply import attempt, check, gradients_of, resume, time_limit
+from robench.attacks.directions import Directions
 from robench.attacks.losses import misclassification_margin
 from robench.attacks.toolbox import SLACK, BestSoFar, fooled, loss_and_gradient, per_image, size
 from robench.attacks.witness import Witness
@@ -141,6 +142,9 @@ class Search:
         # A library's attack is given the same images together whatever the batch size, since it seeds them together.
         self.batch_size = model.original.sizes[-1] if self.attack.traits.bare else model.exact.whole_blocks(batch_size)
         self.limit = time_limit(self.condition)
+        # Two passes of a random model give two gradients, and each epsilon has its own.
+        shared = (data, replace(self.condition, level=None), draw, seed, "directions")
+        self.directions = None if model.random else model.remembered(shared, Directions)
         levels, images = len(self.grid), len(clean)
         self.low = np.full(images, -1)  # largest level at which the model is known to be robust
         self.high = np.where(clean, levels, 0)  # smallest level known to fool it
@@ -233,7 +237,8 @@ class Search:
     ) -> torch.Tensor:
         """What the attack makes of some images by the gradients of ``model``; notes where the wrapper stepped in."""
         epsilons = self._epsilons(levels, x)
-        found = attempt(model, x, y, self.condition, self.seed, self.draw, images, epsilons, self.limit)
+        known = self.directions if model is self.attacked else None
+        found = attempt(model, x, y, self.condition, self.seed, self.draw, images, epsilons, self.limit, known)
         for noted, where in (
             (self.beyond, found.beyond),
             (self.broken, found.broken),
