@@ -27,13 +27,14 @@ def quality(data: Dataset, name: str, severity: int) -> tuple[float, float]:
 
 
 def table(data: Dataset) -> str:
-    """A markdown table of every corruption and severity: amount, PSNR, SSIM."""
+    """A markdown table of every corruption and severity: amount if it is one number, PSNR, SSIM."""
     lines = ["| corruption | 1 | 2 | 3 | 4 | 5 |", "| --- | --- | --- | --- | --- | --- |"]
     for name in CORRUPTIONS:
         cells = []
         for severity, amount in enumerate(CORRUPTIONS[name].amounts, 1):
             psnr, ssim = quality(data, name, severity)
-            cells.append(f"{amount:g}: {psnr:.1f} dB, {ssim:.2f}")
+            setting = "" if isinstance(amount, tuple) else f"{amount:g}: "
+            cells.append(f"{setting}{psnr:.1f} dB, {ssim:.2f}")
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -43,10 +44,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data-dir", type=Path, help="where CIFAR-10 is; without it only the digits are measured")
     arguments = parser.parse_args()
-    print("# How strong is each noise?\n")
+    print("# How strong is each corruption?\n")
     print("Printed by `python docs/measure_noise.py --data-dir DIR`; do not edit.\n")
-    print("Each cell: the noise's parameter, then mean PSNR and mean SSIM against the clean image (scikit-image), at")
-    print("severities 1 to 5, seed 0. The parameters are CIFAR-10-C's (Hendrycks and Dietterich 2019).")
+    print("Each cell: the parameter, if it is a single number, then mean PSNR and mean SSIM against the clean image")
+    print(
+        "(scikit-image), at severities 1 to 5, seed 0. The parameters are CIFAR-10-C's (Hendrycks and Dietterich 2019)."
+    )
+    print("What each corruption is, and how it is held against other code: [corruptions.md](corruptions.md).")
     sets = [load("cifar10", data_dir=arguments.data_dir)] if arguments.data_dir else []
     for data in [*sets, load("digits")]:
         print(f"\n## {data.name}: the first {IMAGES} images of {data.source}\n\n{table(data.first(IMAGES))}")

@@ -76,10 +76,11 @@ def _quantizers() -> list[tuple[str, str]]:
 def _corruptions() -> list[tuple[str, str]]:
     from robench.corruptions import CORRUPTIONS
 
-    return [
-        (name, f"{_first_line(CORRUPTIONS[name].function)} Severities: {CORRUPTIONS[name].amounts}")
-        for name in CORRUPTIONS
-    ]
+    def severities(name: str) -> str:
+        numbers = [f"{amount:g}" for amount in CORRUPTIONS[name].amounts if not isinstance(amount, tuple)]
+        return f" Severities: {', '.join(numbers)}." if numbers else ""
+
+    return [(name, f"{_first_line(CORRUPTIONS[name].function)}{severities(name)}") for name in CORRUPTIONS]
 
 
 def _attacks() -> list[tuple[str, str]]:

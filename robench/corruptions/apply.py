@@ -5,7 +5,7 @@ import numpy as np
 from robench.core.errors import RobenchError
 from robench.core.seeding import stream
 from robench.core.types import Blocks, Images
-from robench.corruptions import CORRUPTIONS
+from robench.corruptions import CIFAR, CORRUPTIONS, IMAGENET, Amount
 from robench.corruptions.draws import Draws
 
 CHUNK = 64
@@ -14,14 +14,27 @@ LARGEST = 10_000
 ROUNDING = 1e-3  # float32 must not truncate an untouched pixel to the level below
 
 
-def amount_of(name: str, severity: float | None, amount: float | None = None) -> float:
+def amount_of(name: str, severity: float | None, amount: float | None = None, of: str = CIFAR) -> Amount:
     """The amount of a corruption at a severity, or the one that is given instead.
+
+    Args:
+        name: of a registered corruption.
+        severity: 1 to 5.
+        amount: a number of one's own, in place of a severity.
+        of: whose severities: ``cifar10-c`` or ``imagenet-c``.
 
     Raises:
         RobenchError: unknown name, a severity that does not exist, or an amount that is not positive.
     """
-    amounts = CORRUPTIONS[name].amounts
+    corruption = CORRUPTIONS[name]
+    if of not in (CIFAR, IMAGENET):
+        raise RobenchError(f"parameters of the corruption {name} must be {CIFAR} or {IMAGENET}, not {of!r}.")
+    amounts = corruption.amounts if of == CIFAR else corruption.imagenet
+    if not amounts:
+        raise RobenchError(f"the corruption {name} has no severities for large images ({IMAGENET}); give an amount.")
     if amount is not None and severity is None:
+        if isinstance(amounts[0], tuple):
+            raise RobenchError(f"the corruption {name} has {len(amounts[0])} settings; it takes a severity, no amount.")
         if not 0 < amount <= LARGEST:
             raise RobenchError(f"the amount of {name} must be a number above 0, and at most {LARGEST:,}, not {amount}.")
         return amount
@@ -32,7 +45,7 @@ def amount_of(name: str, severity: float | None, amount: float | None = None) ->
     return amounts[int(severity) - 1]
 
 
-def corrupt(images: Blocks, name: str, amount: float, seed: int, draw: int = 0) -> Images:
+def corrupt(images: Blocks, name: str, amount: Amount, seed: int, draw: int = 0) -> Images:
     """Corrupt all of some images, see ``Corrupted``; uint8 of the same shape."""
     return Corrupted(images, name, amount, seed, draw)[:]
 
@@ -54,7 +67,7 @@ class Corrupted:
         RobenchError: unknown name, or a function that breaks its contract.
     """
 
-    def __init__(self, images: Blocks, name: str, amount: float, seed: int, draw: int = 0) -> None:
+    def __init__(self, images: Blocks, name: str, amount: Amount, seed: int, draw: int = 0) -> None:
         self.images, self.name, self.amount = images, name, amount
         self.seed, self.draw = seed, draw
         self.function = CORRUPTIONS[name].function

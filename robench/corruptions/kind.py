@@ -1,7 +1,7 @@
 """Corruptions as a kind of condition."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from robench.core.errors import RobenchError
 from robench.core.kinds import Axis, Kind, Progress, register
 from robench.core.types import Blocks, Condition, Images, Measurement, Value
-from robench.corruptions import CORRUPTIONS
+from robench.corruptions import CIFAR, CORRUPTIONS, IMAGENET, Amount
 from robench.corruptions.apply import Corrupted, amount_of
 
 if TYPE_CHECKING:
@@ -31,17 +31,19 @@ class CorruptionKind(Kind):
     def resolve(self, condition: Condition) -> Condition:
         """Write down the amount."""
         params = dict(condition.params)
-        amount = params.pop("amount", None)
-        if params or isinstance(amount, bool) or not isinstance(amount, int | float | None):
+        amount, of = params.pop("amount", None), params.pop("parameters", CIFAR)
+        if params or isinstance(amount, bool) or not isinstance(amount, int | float | None) or not isinstance(of, str):
             raise RobenchError(
-                f"the corruption {condition.name} takes a severity, or amount = NUMBER; not {dict(condition.params)}."
+                f"the corruption {condition.name} takes a severity, or amount = NUMBER, and parameters = "
+                f'"{IMAGENET}" for large images; not {dict(condition.params)}.'
             )
         if condition.grid:
             raise RobenchError(f"search is for attacks; the corruption {condition.name} has no epsilon.")
         if condition.level is None and amount is None:
             raise RobenchError(f"the corruption {condition.name} needs a severity from 1 to 5, or an amount.")
-        found = amount_of(condition.name, condition.level, amount)
-        return replace(condition, facts=(("amount", float(found)),))
+        found = _amount(condition)
+        fact: tuple[str, Value] = ("amount", float(found)) if not isinstance(found, tuple) else ("settings", str(found))
+        return replace(condition, facts=(fact,))
 
     def from_line(self, name: str, level: float | None, params: dict[str, Value], draws: int) -> Condition:
         """A whole number from 1 to 5 is a severity, any other number an amount."""
@@ -66,12 +68,19 @@ class CorruptionKind(Kind):
 
     def label(self, condition: Condition) -> str:
         """Severities of one corruption share a label, and so a row."""
-        return " ".join([condition.name, *(f"{value:g}" for name, value in condition.params if name == "amount")])
+        amount = [f"{value:g}" for name, value in condition.params if name == "amount"]
+        whose = [f"({value})" for name, value in condition.params if name == "parameters"]
+        return " ".join([condition.name, *amount, *whose])
+
+
+def _amount(condition: Condition) -> Amount:
+    amount: Any = dict(condition.params).get("amount")
+    return amount_of(condition.name, condition.level, amount, str(condition.setting("parameters", CIFAR)))
 
 
 def _corrupted(task: "Task") -> Blocks:
     condition = task.condition
-    noisy = Corrupted(task.data.images, condition.name, float(condition.fact("amount")), task.seed, task.draw)
+    noisy = Corrupted(task.data.images, condition.name, _amount(condition), task.seed, task.draw)
     if not isinstance(task.data.images, np.ndarray):
         return noisy  # made block by block, as the images themselves are
     key = (condition, condition.facts, task.seed, task.draw)

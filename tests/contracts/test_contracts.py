@@ -4,6 +4,7 @@ A thing without a row fails: add yours.
 """
 
 from dataclasses import replace
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -31,13 +32,21 @@ from robench.measure.measure import measure
 from robench.quantizers import QUANTIZERS
 from robench.quantizers.stored import unpack
 
-CORRUPTION_ROWS = {"gaussian", "poisson", "salt_and_pepper", "speckle"}
+CORRUPTION_ROWS = {
+    **dict.fromkeys(("gaussian", "poisson", "salt_and_pepper", "speckle"), True),
+    **dict.fromkeys(("gaussian_blur", "defocus_blur", "motion_blur", "zoom_blur", "fog", "snow"), True),
+    **dict.fromkeys(("brightness", "contrast"), True),
+    # The published severities of these go up and down, or do so on an even slope of grey.
+    **dict.fromkeys(("frost", "glass_blur", "spatter", "elastic", "jpeg", "pixelate", "saturate"), False),
+}
+"""Name -> whether a slope of grey changes more with each severity."""
 ATTACK_ROWS: dict[str, tuple[str, dict]] = {
     "fgsm": ("fgsm", {}),
     "bim": ("bim", {"steps": 5}),
     "pgd_worst": ("pgd_worst", {"steps": 3, "queries": 20}),
     "pgd": ("pgd", {"steps": 3}),
     "apgd": ("apgd", {"steps": 5}),
+    "fmn": ("fmn", {"steps": 10}),
     "apgd_targeted": ("apgd_targeted", {"steps": 5, "targets": 2}),
     "square": ("square", {"queries": 20}),
     "robench_aa": ("robench_aa", {"steps": 3, "targets": 1, "queries": 5}),
@@ -121,9 +130,15 @@ def test_every_registered_thing_has_a_row(registry, rows) -> None:
     assert set(registry) == set(rows)
 
 
+def _needs(name: str) -> None:
+    if name == "frost" and not find_spec("imagecorruptions"):
+        pytest.skip("frost needs imagecorruptions-imaug")
+
+
 @pytest.mark.parametrize("name", CORRUPTIONS)
 class TestCorruption:
     def test_is_eight_bit_seeded_and_of_the_same_shape(self, name: str, digits: Dataset) -> None:
+        _needs(name)
         images = digits.images[:4]
         before = images.copy()
         noisy = corrupt(images, name, amount_of(name, 3), seed=0)
@@ -133,14 +148,16 @@ class TestCorruption:
         assert np.array_equal(noisy, corrupt(images, name, amount_of(name, 3), seed=0))
 
     def test_grows_with_severity(self, name: str) -> None:
+        _needs(name)
         grey = np.tile(np.arange(256, dtype=np.uint8), 3 * 8).reshape(1, 3, 32, 64).repeat(4, 0)
         change = [
             np.abs(corrupt(grey, name, amount_of(name, s), seed=0).astype(int) - grey).mean() for s in range(1, 6)
         ]
-        assert change == sorted(change)
-        assert change[0] > 0
+        assert change == sorted(change) or not CORRUPTION_ROWS[name]
+        assert max(change) > 0 or name == "saturate"  # grey has no colours
 
     def test_works_on_one_channel_and_other_sizes(self, name: str) -> None:
+        _needs(name)
         assert corrupt(np.full((2, 1, 5, 7), 99, np.uint8), name, amount_of(name, 5), seed=0).shape == (2, 1, 5, 7)
 
     def test_keeps_its_kinds_contract(self, name: str) -> None:
