@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from robench.core.kinds import kind_of
 from robench.core.types import CLEAN, Condition, ResultCard, Suite
-from robench.results import best_known, memory, scores
+from robench.results import best_known, corruption_error, memory, scores
 from robench.results.figures import board_figure
 from robench.results.sheets import Sheet
 from robench.results.stats import Estimate
@@ -87,7 +87,7 @@ def _data_section(suite: Suite, cards: list[ResultCard], others: Sequence[Result
         lines.append(f"![Accuracy under memory faults](figures/{board_figure(cards[0])}.png)\n")
     lines += _folded("Models", _models(cards))
     for part, chosen in _parts(suite, cards).items():
-        lines += _folded_sheets([*best_known.sheets(suite, chosen, others), *memory.sheets(suite, chosen)], part)
+        lines += _folded_sheets(_sheets(suite, chosen, others), part)
         lines += _tables(suite, chosen, cards, part)
     lines += _seeds_section(rows, cards)
     notes = [note for card in cards for note in _flag_notes(card, rows)]
@@ -159,6 +159,13 @@ def _parts(suite: Suite, cards: list[ResultCard]) -> dict[str, list[ResultCard]]
     low = [card for card in cards if card.model.bits <= LARGEST_CODE]
     parts = {"": low, ", in full precision": [card for card in cards if card not in low]}
     return {name: part for name, part in parts.items() if part}
+
+
+def _sheets(suite: Suite, cards: list[ResultCard], others: Sequence[ResultCard]) -> Iterator[Sheet]:
+    """The tables that stand by themselves, of whatever a suite has."""
+    yield from best_known.sheets(suite, cards, others)
+    yield from corruption_error.sheets(suite, cards)
+    yield from memory.sheets(suite, cards)
 
 
 def _folded_sheets(sheets: Iterable[Sheet], part: str) -> list[str]:
