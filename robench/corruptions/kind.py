@@ -52,9 +52,16 @@ class CorruptionKind(Kind):
         return super().from_line(name, level, params, draws)
 
     def measure(self, task: "Task", progress: Progress) -> Measurement:
-        """Judge the corrupted images."""
+        """Judge the corrupted images; of a data set that brings its own, those."""
         from robench.engine.task import judge_images
 
+        if task.data.recorded is not None:
+            recorded = task.data.recorded.of(task.condition.name, task.condition.level)
+            if recorded is None:
+                nothing = np.zeros(0, bool)
+                reason = f"n/a: {task.data.name} has no images of it"
+                return Measurement(task.condition, task.draw, nothing, nothing, (reason,))
+            return Measurement(task.condition, task.draw, *judge_images(task, recorded, progress))
         outcomes = judge_images(task, _corrupted(task), progress)
         return Measurement(task.condition, task.draw, *outcomes)
 

@@ -14,6 +14,7 @@ from robench.core.files import short
 from robench.core.seeding import stream
 from robench.core.types import Images, Indices, Labels
 from robench.data.lazy import LazyImages
+from robench.data.recorded import Recorded
 from robench.data.resizing import InputSize
 
 SMALLEST = 4
@@ -49,6 +50,7 @@ class Dataset:
         classes: names in label order.
         notes: what was done to images and labels that came in another form, a phrase each, such as "labels start at 1:
             shifted to start at 0".
+        recorded: corrupted versions that others made, which then stand for robench's own; None for none.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Dataset:
     labels: Labels
     classes: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    recorded: Recorded | None = None
 
     def __post_init__(self) -> None:
         # The size of images that are decoded is known when the first of them is asked for.
@@ -78,12 +81,14 @@ class Dataset:
 
     def select(self, chosen: Indices) -> "Dataset":
         """Some of the images, by their indices [n]."""
-        images = self.images
+        images, labels = self.images, self.labels[chosen]
+        recorded = self.recorded.select(chosen) if self.recorded else None
         if isinstance(images, LazyImages):
-            return replace(self, images=images.select(chosen), labels=self.labels[chosen])
+            return replace(self, images=images.select(chosen), labels=labels, recorded=recorded)
         whole = np.array_equal(chosen, np.arange(len(chosen)))
         # The first images are a view: no data set is held twice.
-        return replace(self, images=images[: len(chosen)] if whole else images[chosen], labels=self.labels[chosen])
+        few = images[: len(chosen)] if whole else images[chosen]
+        return replace(self, images=few, labels=labels, recorded=recorded)
 
     def split(self, n: int) -> tuple["Dataset", "Dataset | None"]:
         """(the others, ``n`` images chosen at random, always the same ones); (all, None) for n = 0."""
@@ -98,7 +103,10 @@ class Dataset:
     def sized(self, wanted: InputSize | None) -> "Dataset":
         """With images that are resized for a model, where they are decoded; arrays stay as they are."""
         images = self.images
-        return replace(self, images=images.sized(wanted)) if isinstance(images, LazyImages) else self
+        if not isinstance(images, LazyImages):
+            return self
+        recorded = self.recorded.sized(wanted) if self.recorded else None
+        return replace(self, images=images.sized(wanted), recorded=recorded)
 
     def like(self, other: "Dataset") -> "Dataset":
         """With images that are resized as those of ``other`` are, where both are decoded."""
@@ -120,7 +128,8 @@ class Dataset:
     def fingerprint(self) -> str:
         """sha256 over shape, pixels and labels: two cards are comparable exactly when theirs agree.
 
-        Pixels are those that models see, and so say how images were resized, cropped and converted.
+        Pixels are those that models see, recorded ones among them, and so say how images were resized, cropped and
+        converted.
 
         Raises:
             RobenchError: images cannot be decoded; the sentence lists all of them.
@@ -129,6 +138,10 @@ class Dataset:
         for block in blocks(self.images):
             digest.update(np.ascontiguousarray(block).tobytes())
         digest.update(self.labels.astype("<i8").tobytes())
+        for what, images in self.recorded.all() if self.recorded else ():
+            digest.update(what.encode())
+            for block in blocks(images):
+                digest.update(np.ascontiguousarray(block).tobytes())
         return digest.hexdigest()
 
 

@@ -39,6 +39,12 @@ def imagefolder(split: str, argument: str, data_dir: Path | None) -> Dataset:
     return Dataset(f"imagefolder:{name}", name, images, labels, classes, notes)
 
 
+def paths_of(data: Dataset) -> list[Path]:
+    """The files of a data set that ``imagefolder`` gave, in its order."""
+    assert isinstance(data.images, LazyImages)
+    return [Path(data.images.pictures.name(int(number))) for number in data.images.index]
+
+
 def _subfolders(folder: Path) -> list[Path]:
     """The subfolders by name, but for hidden ones and for links to the folder itself or one that holds it."""
     own = folder.resolve()

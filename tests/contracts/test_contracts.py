@@ -108,7 +108,7 @@ FAULT_ROWS: dict[str, tuple[float, dict]] = {
 }
 DATASET_ROWS = {
     *("digits", "cifar10", "cifar100", "mnist", "fashion_mnist"),
-    *("npz", "npy", "imagefolder", "parquet", "hf"),
+    *("npz", "npy", "imagefolder", "parquet", "hf", "cifar10c", "imagenetc"),
 }
 
 
