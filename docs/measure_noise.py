@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from robench.corruptions import CORRUPTIONS
+from robench.corruptions import CORRUPTIONS, Amount
 from robench.corruptions.apply import corrupt
 from robench.data.base import Dataset
 from robench.data.load import load
@@ -17,13 +17,14 @@ from robench.data.load import load
 IMAGES = 200
 
 
-def quality(data: Dataset, name: str, severity: int) -> tuple[float, float]:
-    """Mean PSNR in dB and mean SSIM of corrupted images against clean ones."""
-    noisy = corrupt(data.images, name, severity, seed=0)
+def quality(data: Dataset, name: str, amount: Amount) -> tuple[float, float]:
+    """Mean PSNR in dB, over the images that were changed, and mean SSIM of corrupted images against clean ones."""
+    noisy = corrupt(data.images, name, amount, seed=0)
     pairs = list(zip(data.images, noisy, strict=True))
     psnr = [peak_signal_noise_ratio(clean, other) for clean, other in pairs]
     ssim = [structural_similarity(clean, other, channel_axis=0) for clean, other in pairs]
-    return float(np.mean(psnr)), float(np.mean(ssim))
+    changed = np.isfinite(psnr)  # saturation leaves a grey image as it is
+    return float(np.mean(np.array(psnr)[changed])) if changed.any() else float("inf"), float(np.mean(ssim))
 
 
 def table(data: Dataset) -> str:
@@ -31,8 +32,8 @@ def table(data: Dataset) -> str:
     lines = ["| corruption | 1 | 2 | 3 | 4 | 5 |", "| --- | --- | --- | --- | --- | --- |"]
     for name in CORRUPTIONS:
         cells = []
-        for severity, amount in enumerate(CORRUPTIONS[name].amounts, 1):
-            psnr, ssim = quality(data, name, severity)
+        for amount in CORRUPTIONS[name].amounts:
+            psnr, ssim = quality(data, name, amount)
             setting = "" if isinstance(amount, tuple) else f"{amount:g}: "
             cells.append(f"{setting}{psnr:.1f} dB, {ssim:.2f}")
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
@@ -46,7 +47,7 @@ def main() -> None:
     arguments = parser.parse_args()
     print("# How strong is each corruption?\n")
     print("Printed by `python docs/measure_noise.py --data-dir DIR`; do not edit.\n")
-    print("Each cell: the parameter, if it is a single number, then mean PSNR and mean SSIM against the clean image")
+    print("Each cell: the parameter, if it is a single number, then mean PSNR (of images that change) and mean SSIM")
     print(
         "(scikit-image), at severities 1 to 5, seed 0. The parameters are CIFAR-10-C's (Hendrycks and Dietterich 2019)."
     )
