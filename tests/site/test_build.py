@@ -62,7 +62,7 @@ def test_exports_have_every_number(site: Path) -> None:
 def test_every_model_and_study_has_a_page(site: Path, published: list[ResultCard]) -> None:
     for card in published:
         text = (site / "models" / f"{model_id(card)}.html").read_text()
-        assert f"robench evaluate --model {card.model.name} --suite robench-v1 --dataset digits" in text
+        assert f"robench evaluate --model {card.model.name} --suite {card.suite.name} --dataset digits" in text
     assert (site / "studies" / "poster-2018.html").read_text().count('<img src="figures/') == 2
     assert list((site / "studies" / "figures").glob("poster-2018-*.png"))
 
