@@ -55,15 +55,12 @@ class CorruptionKind(Kind):
         """Judge the corrupted images; of a data set that brings its own, those."""
         from robench.engine.task import judge_images
 
-        if task.data.recorded is not None:
-            recorded = task.data.recorded.of(task.condition.name, task.condition.level)
-            if recorded is None:
-                nothing = np.zeros(0, bool)
-                reason = f"n/a: {task.data.name} has no images of it"
-                return Measurement(task.condition, task.draw, nothing, nothing, (reason,))
-            return Measurement(task.condition, task.draw, *judge_images(task, recorded, progress))
-        outcomes = judge_images(task, _corrupted(task), progress)
-        return Measurement(task.condition, task.draw, *outcomes)
+        images = _corrupted(task)
+        if images is None:
+            nothing = np.zeros(0, bool)
+            reason = f"n/a: {task.data.name} has no images of it"
+            return Measurement(task.condition, task.draw, nothing, nothing, (reason,))
+        return Measurement(task.condition, task.draw, *judge_images(task, images, progress))
 
     def axis(self, condition: Condition) -> Axis:
         """Severities."""
@@ -85,8 +82,11 @@ def _amount(condition: Condition) -> Amount:
     return amount_of(condition.name, condition.level, amount, str(condition.setting("parameters", CIFAR)))
 
 
-def _corrupted(task: "Task") -> Blocks:
+def _corrupted(task: "Task") -> Blocks | None:
+    """The images to judge; None where the data set brings corrupted ones, and not these."""
     condition = task.condition
+    if task.data.recorded is not None:
+        return task.data.recorded.of(condition.name, condition.level)
     noisy = Corrupted(task.data.images, condition.name, _amount(condition), task.seed, task.draw)
     if not isinstance(task.data.images, np.ndarray):
         return noisy  # made block by block, as the images themselves are

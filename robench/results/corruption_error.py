@@ -44,7 +44,7 @@ def conditions(suite: Suite) -> dict[str, list[Condition]]:
 def corruption_error(card: ResultCard, name: str) -> Estimate | str:
     """The error under one corruption, mean over severities, with its 95% interval over images."""
     rows = _errors(card, conditions(card.suite)[name])
-    return rows if isinstance(rows, str) else _within(stats.bootstrap_mean(rows))
+    return rows if isinstance(rows, str) else stats.bootstrap_mean(rows).as_share()
 
 
 def mean_corruption_error(card: ResultCard, *, relative: bool = False) -> Estimate | str:
@@ -84,10 +84,6 @@ def _errors(card: ResultCard, severities: Sequence[Condition]) -> Floats | str:
         if isinstance(rows, str):
             return rows
     return np.concatenate([1.0 - np.asarray(rows, float) for rows in outcomes])
-
-
-def _within(found: Estimate) -> Estimate:
-    return Estimate(found.value, max(found.low, 0.0), min(found.high, 1.0))
 
 
 def sheets(suite: Suite, cards: Sequence[ResultCard]) -> Iterator[Sheet]:

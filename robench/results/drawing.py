@@ -65,6 +65,13 @@ def line(axis: Any, points: Sequence[tuple[float, Estimate]], index: int, name: 
     axis.fill_between(x, low, high, color=shown["color"], alpha=0.15, linewidth=0)
 
 
+def legend(figure: Any, axis: Any, columns: int = 4, size: float = 7) -> None:
+    """What the lines of an axis are, above the figure, in letters of a size in points."""
+    figure.legend(
+        *axis.get_legend_handles_labels(), loc="outside upper center", ncols=columns, frameon=False, fontsize=size
+    )
+
+
 def finish(axis: Any, title: str, x: str, y: str = "", smaller: float = 0) -> None:
     """Title, axis labels and a quiet frame; letters are ``smaller`` by so many points."""
     axis.set_title(title, fontsize=9 - smaller)

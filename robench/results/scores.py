@@ -49,8 +49,7 @@ def score(card: ResultCard, part: str) -> Estimate | str:
         return outcomes
     if (same := _alike(outcomes)) is not None:
         return stats.wilson(int(same.sum()), len(same))
-    found = stats.crossed_sum(_blocks(outcomes))
-    return Estimate(found.value, max(found.low, 0.0), min(found.high, 1.0))
+    return stats.crossed_sum(_blocks(outcomes)).as_share()
 
 
 def score_difference(card: ResultCard, other: ResultCard, part: str) -> Estimate | str:

@@ -27,6 +27,14 @@ class Estimate:
     low: float
     high: float
 
+    def __neg__(self) -> "Estimate":
+        """Of what is counted the other way round."""
+        return Estimate(-self.value, -self.high, -self.low)
+
+    def as_share(self) -> "Estimate":
+        """The same, with an interval that lies in [0, 1]."""
+        return Estimate(self.value, max(self.low, 0.0), min(self.high, 1.0))
+
 
 def wilson(correct: int, total: int, confidence: float = 0.95) -> Estimate:
     """Accuracy of one network on ``total`` images with Wilson's score interval (Wilson 1927)."""

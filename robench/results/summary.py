@@ -107,8 +107,7 @@ def accuracy(card: ResultCard, group: Group) -> Estimate | str:
     if (outcomes == outcomes[0]).all():
         return stats.wilson(int(outcomes[0].sum()), outcomes.shape[1])
     if _is_random(group):
-        found = stats.crossed_mean(outcomes.astype(float))
-        return Estimate(found.value, max(found.low, 0.0), min(found.high, 1.0))
+        return stats.crossed_mean(outcomes.astype(float)).as_share()
     return stats.bootstrap_mean(outcomes.astype(float))
 
 

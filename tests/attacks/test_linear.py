@@ -90,3 +90,25 @@ def test_random_start_is_uniform_in_the_budget() -> None:
     moved = perturb(Flat(), x, torch.zeros(8, dtype=torch.long), Condition("attack", "pgd", 0.1), seed=0) - x
     assert moved.abs().max() == pytest.approx(0.1, abs=1e-3)
     assert moved.std() == pytest.approx(0.1 / 3**0.5, rel=0.02)
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_fmn_finds_the_nearest_point_of_the_boundary(norm: str) -> None:
+    model, x, y = setup(0)
+    dual = model.weight.abs().sum() if norm == "linf" else model.weight.norm()
+    nearest = (model(x)[:, 1] * 2).abs() / dual
+    result = perturb(model, x, y, Condition("attack", "fmn", 1.0, (("norm", norm),)), seed=0)
+    assert (model(result).argmax(1) != y).all()
+    found = size(result - x, norm)
+    assert (found >= nearest * 0.999).all()
+    assert (found <= nearest * 1.02 + 1e-3).all()
+
+
+def test_fmn_keeps_its_budget_and_gives_the_largest_margin_where_nothing_fools() -> None:
+    model, x, y = setup(0)
+    epsilon = 0.5 * float((model(x)[:, 1] * 2).abs().min() / model.weight.abs().sum())
+    result = perturb(model, x, y, Condition("attack", "fmn", epsilon), seed=0)
+    assert (size(result - x, "linf") <= epsilon + 1e-6).all()
+    assert (model(result).argmax(1) == y).all()
+    gap = model(x).gather(1, y[:, None])[:, 0] - model(result).gather(1, y[:, None])[:, 0]
+    assert (gap >= 0.45 * epsilon * model.weight.abs().sum()).all()

@@ -61,6 +61,6 @@ def test_a_missing_severity_leaves_no_mean() -> None:
 
 def test_the_board_has_a_table() -> None:
     (sheet,) = sheets(SUITE, [make({})])
-    assert sheet.rows[0][:2] == ["net", "50.0 [43.1, 56.9]"] or sheet.rows[0][1].startswith("50.0 [")
+    assert sheet.rows[0][1].startswith("50.0 [")
     assert "<summary>Mean corruption error</summary>" in leaderboard([make({})])
     assert list(sheets(suites.load("robench-v1"), [])) == []

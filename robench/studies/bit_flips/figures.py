@@ -5,7 +5,7 @@ from typing import Any
 
 from robench.core.types import CLEAN, ResultCard
 from robench.results import memory
-from robench.results.drawing import finish, line, line_style, new_figure
+from robench.results.drawing import finish, legend, line, line_style, new_figure
 from robench.results.stats import Estimate
 from robench.studies.bit_flips.numbers import MONTH, RAKIN, STUTZ, attack, conditions
 from robench.studies.from_cards import error
@@ -22,12 +22,6 @@ def figures(cards: Sequence[ResultCard], measured: Facts) -> Figures:
     yield "ageing", _ageing(cards)
 
 
-def _legend(figure: Any, axis: Any, columns: int = 4) -> None:
-    figure.legend(
-        *axis.get_legend_handles_labels(), loc="outside upper center", ncols=columns, frameon=False, fontsize=7
-    )
-
-
 def _flips(cards: Sequence[ResultCard]) -> Any:
     figure, axes = new_figure(1, 1, SIZE)
     axis = axes[0][0]
@@ -39,7 +33,7 @@ def _flips(cards: Sequence[ResultCard]) -> Any:
     axis.set_xscale("symlog", base=10, linthresh=5)
     finish(axis, "bits that are chosen to harm", "flipped bits", "top-1 accuracy, %")
     axis.set_ylim(0, 100)
-    _legend(figure, axis)
+    legend(figure, axis)
     return figure
 
 
@@ -56,7 +50,7 @@ def _rates(cards: Sequence[ResultCard]) -> Any:
     axis.set_xscale("symlog", base=10, linthresh=LOWEST)
     finish(axis, "bits that flip at random", "bit error rate", "test error, %")
     axis.set_ylim(0, 60)
-    _legend(figure, axis)
+    legend(figure, axis)
     return figure
 
 
@@ -73,5 +67,5 @@ def _ageing(cards: Sequence[ResultCard]) -> Any:
         title = "without compensation of drift" if params else "with compensation of drift"
         finish(axis, title, "", "" if params else "accuracy lost in a month, points")
         axis.set_xticks([])
-    _legend(figure, axes[0][0])
+    legend(figure, axes[0][0])
     return figure

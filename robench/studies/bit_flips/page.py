@@ -11,7 +11,7 @@ from robench.results import stats
 from robench.results.markdown import plain, table
 from robench.results.memory import flips_to_chance, loss
 from robench.results.stats import Estimate, holm
-from robench.results.summary import MISSING, VARIANTS, accuracy, label, percent, together
+from robench.results.summary import MISSING, accuracy, label, percent, together
 from robench.studies.bit_flips.numbers import (
     COMMAND,
     MONTH,
@@ -27,7 +27,7 @@ from robench.studies.bit_flips.numbers import (
     loss_beyond,
 )
 from robench.studies.claims import OPEN, Claim, at_most, better, claims_table, the_same
-from robench.studies.from_cards import error, named
+from robench.studies.from_cards import error, named, variants
 from robench.studies.study import Facts
 
 GOAL, RATE = 0.03, 1e-2
@@ -93,7 +93,7 @@ def page(cards: Sequence[ResultCard], measured: Facts, stem: str) -> str:
     parts = [
         INTRODUCTION,
         images,
-        *_variants(cards),
+        *variants(cards),
         FLIPS,
         _flips_table(cards),
         f"![Accuracy against flips]({stem}-flips.png)\n",
@@ -110,14 +110,6 @@ def page(cards: Sequence[ResultCard], measured: Facts, stem: str) -> str:
         claims_table(_claims(named(cards)), COMMAND),
     ]
     return "\n".join(parts)
-
-
-def _variants(cards: Sequence[ResultCard]) -> Iterator[str]:
-    """Which networks are quantized otherwise than in the paper that they are called after."""
-    names = [card.model.name for card in cards if card.model.quantizer in VARIANTS]
-    rules = {VARIANTS[card.model.quantizer] for card in cards if card.model.quantizer in VARIANTS}
-    if names:
-        yield f"Variants, whose claims are about the variant: {', '.join(names)} ({'; '.join(sorted(rules))}).\n"
 
 
 def _spread(numbers: Sequence[float]) -> str:
@@ -229,7 +221,7 @@ def _training(cards: Mapping[str, ResultCard]) -> Iterator[Claim]:
         found = loss_beyond(card, plain_network, condition)
         if found:
             gap = found[0]
-            less = Estimate(-gap.value, -gap.high, -gap.low)
+            less = -gap
             text = f"Training with bit errors makes a network lose less at a rate of {100 * RATE:g}% ({name})."
             both = f"{_points(loss(card, condition))} lost in place of {_points(loss(plain_network, condition))}"
             theirs = "2.4 in place of more than 7.6" if card.model.bits == 8 else "not published"
@@ -255,7 +247,7 @@ def _ageing(cards: Mapping[str, ResultCard]) -> Iterator[Claim]:
             if found:
                 rows.append((name, params, *found))
     for (name, params, gap, _), p in zip(rows, holm([row[3] for row in rows]), strict=True):
-        less = Estimate(-gap.value, -gap.high, -gap.low)
+        less = -gap
         how = "without" if params else "with"
         text = f"{name} loses less in a month than its INT8 twin, {how} compensation of drift."
         ours = f"{percent(less, signed=True)} points less, p {p:.2g}"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from robench.core.types import ResultCard
-from robench.results.drawing import finish, line, line_style, new_figure
+from robench.results.drawing import finish, legend, line, line_style, new_figure
 from robench.results.stats import Estimate, wilson
 from robench.studies.from_cards import error, named
 from robench.studies.merolla.facts import BETAS, EDGES
@@ -28,6 +28,8 @@ KINDS = {
 }
 ROWS = {False: "batch norm kept", True: "recalibrated"}
 ERROR = "test error, %"
+LETTERS = 8
+"""Points, in legends."""
 
 
 NEEDS = {
@@ -62,12 +64,6 @@ def figures(cards: Sequence[ResultCard], measured: Facts) -> Figures:
         yield name, draw[name]()
 
 
-def _legend(figure: Any, axis: Any, columns: int = 4) -> None:
-    figure.legend(
-        *axis.get_legend_handles_labels(), loc="outside upper center", ncols=columns, frameon=False, fontsize=8
-    )
-
-
 def _steps(axis: Any, shares: Sequence[float], index: int, name: str) -> None:
     style = line_style(index)
     axis.stairs(
@@ -89,7 +85,7 @@ def _training_at_sign(networks: Mapping[str, Any]) -> Any:
         _steps(axis, other["histogram"], 0, CONTROL)
         axis.set_yscale("log")
         finish(axis, layer["name"], "W / a", "weights, %")
-    _legend(figure, shown[0])
+    legend(figure, shown[0], size=LETTERS)
     training, distance, kept, again = shown[8:12]
     shown[7].set_visible(False)
     _log(training, networks[SIGN], ("held_out", "sign"))
@@ -136,7 +132,7 @@ def _distortions(cards: Sequence[ResultCard]) -> Any:
                 line(axis, _curve(card, kind, recalibrated=again), index, card.model.name)
             finish(axis, f"{title}, {ROWS[again]}", x, ERROR if kind == "gaussian_max" else "")
             axis.set_ylim(0, 100)
-    _legend(figure, axes[0][0], 6)
+    legend(figure, axes[0][0], 6, LETTERS)
     return figure
 
 
@@ -148,7 +144,7 @@ def _betas(networks: Mapping[str, Any]) -> Any:
             _steps(axis, networks[name]["betas"][str(beta)], index, name)
         axis.set_yscale("log")
         finish(axis, f"beta = {beta:g}", "sgn(W) |W / a|^beta", "weights, %" if beta == BETAS[0] else "")
-    _legend(figure, axes[0][0], 6)
+    legend(figure, axes[0][0], 6, LETTERS)
     return figure
 
 
@@ -157,7 +153,7 @@ def _clipping(networks: Mapping[str, Any]) -> Any:
     for axis, name, title in zip(axes[0], LARGE, ("without clipping", "with clipping"), strict=True):
         _log(axis, networks[name], ("held_out", "round", "sign"))
         finish(axis, f"{name}: {title}", "epoch", "held-out error, %" if name == LARGE[0] else "")
-    _legend(figure, axes[0][0])
+    legend(figure, axes[0][0], size=LETTERS)
     return figure
 
 
@@ -190,5 +186,5 @@ def _kept_and_recalibrated(
             axis.annotate(f"{mark:g}", (mark, 98), xytext=(3, 0), textcoords="offset points", va="top", fontsize=7)
         finish(axis, ROWS[again], x, "" if again else ERROR)
         axis.set_ylim(0, 100)
-    _legend(figure, axes[0][0], 3)
+    legend(figure, axes[0][0], 3, LETTERS)
     return figure

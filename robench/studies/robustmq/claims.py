@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 
 from robench.core.types import ResultCard
-from robench.results.stats import Estimate
 from robench.results.summary import percent
 from robench.studies.claims import OPEN, Claim, better
 from robench.studies.robustmq.numbers import (
@@ -34,7 +33,7 @@ def _verdict(gap: Gap) -> str:
 
 def _turned(gap: Gap) -> Gap:
     """The same of "less" in place of "more"."""
-    return Gap(Estimate(-gap.value.value, -gap.value.high, -gap.value.low), gap.p)
+    return Gap(-gap.value, gap.p)
 
 
 def _in_words(gap: Gap, unit: str = "points") -> str:

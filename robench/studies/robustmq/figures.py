@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from robench.core.types import ResultCard
-from robench.results.drawing import finish, line, new_figure
+from robench.results.drawing import finish, legend, line, new_figure
 from robench.results.stats import wilson
 from robench.studies.from_cards import named
 from robench.studies.robustmq.numbers import ATTACKS, CHAIN, HARDENED, HARDENED_TWIN, MEASURES, levels, mean_accuracy
@@ -21,10 +21,6 @@ def figures(cards: Sequence[ResultCard], measured: Facts) -> Figures:
     yield "bits", _bits([known[name] for name in CHAIN if name in known])
 
 
-def _legend(figure: Any, axis: Any) -> None:
-    figure.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False, fontsize=7)
-
-
 def _epsilons(cards: Sequence[ResultCard]) -> Any:
     figure, axes = new_figure(1, len(ATTACKS), PANEL, sharey=True)
     for axis, (name, measure) in zip(axes[0], ATTACKS.items(), strict=True):
@@ -37,7 +33,7 @@ def _epsilons(cards: Sequence[ResultCard]) -> Any:
         axis.set_xticks([255 * e for e in levels(cards[0])], [f"{255 * e:g}" for e in levels(cards[0])])
         axis.set_ylim(0, 100)
         finish(axis, name, "epsilon, of 255", "" if axis is not axes[0][0] else "top-1 accuracy, %")
-    _legend(figure, axes[0][0])
+    legend(figure, axes[0][0])
     return figure
 
 
@@ -53,5 +49,5 @@ def _bits(cards: Sequence[ResultCard]) -> Any:
     axis.invert_xaxis()
     axis.set_ylim(0, 100)
     finish(axis, "fewer bits", "bits of a weight", "mean accuracy over levels, %")
-    _legend(figure, axis)
+    legend(figure, axis)
     return figure

@@ -122,8 +122,7 @@ def over_levels(values: Floats) -> Gap:
 
 def mean_accuracy(rows: Bits) -> Estimate:
     """The mean over levels and images, with an interval that lies in [0, 1]."""
-    mean = over_levels(rows.astype(float)).value
-    return Estimate(mean.value, max(mean.low, 0.0), min(mean.high, 1.0))
+    return over_levels(rows.astype(float)).value.as_share()
 
 
 def beyond(card: ResultCard, twin: ResultCard, measure: Measure) -> Gap | None:

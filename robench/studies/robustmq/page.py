@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from robench.core.types import CLEAN, ResultCard
 from robench.results import stats
 from robench.results.markdown import plain, table
-from robench.results.summary import MISSING, VARIANTS, accuracy, flags, groups, percent, together
+from robench.results.summary import MISSING, accuracy, flags, groups, percent, together
 from robench.studies.claims import claims_table
-from robench.studies.from_cards import named
+from robench.studies.from_cards import named, variants
 from robench.studies.robustmq.claims import ALPHA, claims
 from robench.studies.robustmq.numbers import (
     ATTACKS,
@@ -110,7 +110,7 @@ def page(cards: Sequence[ResultCard], measured: Facts, stem: str) -> str:
     parts = [
         INTRODUCTION,
         f"Images: the first {data.n} of {plain(data.source)}, fingerprint `{plain(data.fingerprint[:12])}`.\n",
-        *_variants(cards),
+        *variants(cards),
         METHOD.format(levels=shown),
         MEANS,
         _means(cards),
@@ -130,14 +130,6 @@ def page(cards: Sequence[ResultCard], measured: Facts, stem: str) -> str:
         claims_table(claims(known), COMMAND),
     ]
     return "\n".join(parts)
-
-
-def _variants(cards: Sequence[ResultCard]) -> Iterator[str]:
-    """Which networks are quantized otherwise than in the paper that they are called after."""
-    names = [card.model.name for card in cards if card.model.quantizer in VARIANTS]
-    rules = {VARIANTS[card.model.quantizer] for card in cards if card.model.quantizer in VARIANTS}
-    if names:
-        yield f"Variants, whose claims are about the variant: {', '.join(names)} ({'; '.join(sorted(rules))}).\n"
 
 
 def _mean(card: ResultCard, measure: Measure) -> str:
