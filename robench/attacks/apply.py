@@ -129,9 +129,14 @@ def attempt(
     return Perturbed(*_held(result, x, budget, condition.name), unfinished)
 
 
-def time_limit(condition: Condition) -> TimeLimit:
-    """The time that a library's attack has for all images of a condition, from now on."""
-    return TimeLimit(_settings(condition).seconds)
+def time_limit(condition: Condition, share: float = 1.0) -> TimeLimit:
+    """The time that a library's attack has for a share of the images of a condition, from now on."""
+    return TimeLimit(share * seconds_of(condition))
+
+
+def seconds_of(condition: Condition) -> float:
+    """The time that a library's attack has for all images."""
+    return _settings(condition).seconds
 
 
 def resume(

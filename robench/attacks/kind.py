@@ -1,7 +1,7 @@
 """Attacks as a kind of condition."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class AttackKind(Kind):
     """An adversarial perturbation of the input within a budget; the level is epsilon on the [0, 1] pixel scale."""
 
-    name, section, protocol = "attack", "Attacks", 9
+    name, section, protocol = "attack", "Attacks", 10
     part, worst_case = "attacks", True
     further_sections: ClassVar[Mapping[str, str]] = {"rounded": "Attacks, on adversarial images rounded to 8 bits"}
 
@@ -47,7 +47,23 @@ class AttackKind(Kind):
         return replace(condition, params=params, facts=tuple(sorted(known.items())))
 
     def measure(self, task: "Task", progress: Progress) -> Measurement:
-        """Attack what is right without an attack; conditions that differ in the level alone share one search."""
+        """Attack the images part by part, wherever they are measured."""
+        from robench.engine.task import after
+
+        found = list[Measurement]()
+        for part in task.parts():
+            found.append(self.measure_part(part, after(progress, [measurement.top1 for measurement in found])))
+        return self.joined(task, found)
+
+    def divides(self, condition: Condition) -> bool:
+        """Each part has a search of its own."""
+        return True
+
+    def measure_part(self, task: "Task", progress: Progress) -> Measurement:
+        """Attack what is right without an attack; conditions that differ in the level alone share one search.
+
+        ``numbers`` are what the search has noted; there are no flags yet.
+        """
         from robench.attacks.measure import obstacle, search
 
         condition = task.condition
@@ -61,11 +77,22 @@ class AttackKind(Kind):
             condition,
             task.draw,
             *outcomes,
-            found.flags,
             rounded=found.rounded[level],
             distance=found.distance,
+            numbers=tuple(asdict(found.notes).items()),
             witness=found.witness,
         )
+
+    def joined(self, task: "Task", parts: Sequence[Measurement]) -> Measurement:
+        """With the flags that follow from what all searches have noted."""
+        from robench.attacks.measure import flags
+        from robench.attacks.notes import Notes
+
+        whole = super().joined(task, parts)
+        if not whole.total:
+            return whole
+        notes = sum((Notes(**dict(part.numbers)) for part in parts), Notes(0))
+        return replace(whole, flags=flags(task, notes), numbers=())
 
     def tolerance(self, condition: Condition) -> float:
         """Attacks take other ways where gradients are added in another order, or in bfloat16."""

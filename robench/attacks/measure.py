@@ -3,11 +3,15 @@
 from dataclasses import replace
 
 from robench.attacks import OWN, SMOOTH, TWIN, sanity
-from robench.attacks.apply import gradients_of
-from robench.attacks.search import Search, SearchResult
+from robench.attacks.apply import check, gradients_of, seconds_of
+from robench.attacks.notes import Notes
+from robench.attacks.search import Search, SearchResult, attacked
 from robench.attacks.toolbox import without_rounding
 from robench.core.kinds import Progress
+from robench.engine.surrogate import Surrogate
 from robench.engine.task import Task, clean_outcomes, first_images
+
+STRAIGHT_THROUGH, OWN_GRADIENTS = "straight-through ones", "the model's own"
 
 
 def obstacle(task: Task) -> str:
@@ -23,20 +27,27 @@ def obstacle(task: Task) -> str:
 
 
 def search(task: Task, progress: Progress) -> SearchResult:
-    """One search for all tasks that differ in the level alone."""
+    """One search of a task's images, for all tasks that differ in the level alone."""
     condition = replace(task.condition, level=None) if task.condition.grid else task.condition
 
     def run() -> SearchResult:
-        clean, _ = clean_outcomes(task)
-        model, data, size = task.model, task.data, task.batch_size
-        with model.stopping_early(model.early_stopping and _predictable(task)):
-            found = Search(
-                model, data, clean, condition, task.seed, task.draw, size, progress, witness=task.witness
-            ).run()
-        flags = _gradient_flags(task) if condition.fact("gradient") else ()
-        return replace(found, flags=found.flags + flags)
+        clean = clean_outcomes(task)
+        with task.model.stopping_early(task.model.early_stopping and _predictable(task)):
+            return Search(replace(task, condition=condition), clean, progress).run()
 
-    return task.model.remembered((task.data, condition, task.draw, task.seed), run)
+    return task.model.remembered((task.data, task.images, condition, task.draw, task.seed), run)
+
+
+def flags(task: Task, notes: Notes) -> tuple[str, ...]:
+    """Reasons to doubt the outcomes of an attack: what its searches have noted, and what the model's gradients are."""
+    traits, condition = check(task.condition).traits, task.condition
+    _, second = attacked(task.model, traits, gradients_of(condition)[0])
+    names = None
+    if second is not None:
+        straight_first = not isinstance(second.model, Surrogate)
+        names = (STRAIGHT_THROUGH, OWN_GRADIENTS) if straight_first else (OWN_GRADIENTS, STRAIGHT_THROUGH)
+    found = notes.flags(seconds_of(condition), names, minimal=traits.minimal)
+    return found + (_gradient_flags(task) if condition.fact("gradient") else ())
 
 
 def _predictable(task: Task) -> bool:

@@ -13,7 +13,7 @@ it is rounded to 8 bits, larger epsilons are tried in the same way.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -26,25 +26,23 @@ from robench.attacks import SMOOTH, TWIN, Traits
 from robench.attacks.apply import attempt, check, gradients_of, resume, time_limit
 from robench.attacks.directions import Directions
 from robench.attacks.losses import misclassification_margin
+from robench.attacks.notes import Notes
 from robench.attacks.toolbox import SLACK, BestSoFar, fooled, loss_and_gradient, per_image, size
 from robench.attacks.witness import Witness
 from robench.core.errors import RobenchError
-from robench.core.types import Bits, Condition, Floats
-from robench.data.base import Dataset
+from robench.core.kinds import Progress
+from robench.core.types import Bits, Floats
 from robench.engine.blocked import Blocked
 from robench.engine.model import ModelUnderTest
 from robench.engine.smooth import averaged
-from robench.engine.surrogate import Surrogate
+from robench.engine.task import Outcomes, Task
 from robench.engine.verdict import judge, to_pixels
 
 AUDITED = 64
 """Images that are attacked again: one block, which bounds what was missed to a few percent."""
-TOLERATED = 0.03
-"""Share of them that may be fooled then: 1 of 64, as another random start makes it."""
 BEND = 0.5
 """The first guess is this share of the epsilon that a linear model would need: losses grow faster than their slope."""
 
-Progress = Callable[[int, int], None]
 Indices = npt.NDArray[np.int64]
 
 
@@ -56,7 +54,7 @@ class SearchResult:
         top1, top5: bool [levels, N], which images are right at each epsilon of the grid.
         rounded: the same as top1, for the adversarial images rounded to 8 bits.
         distance: float32 [N], how far those are from the originals (see Measurement); empty for more than one level.
-        flags: reasons to doubt it.
+        notes: what reasons to doubt it are drawn from.
         witness: see ``robench.attacks.witness``; empty where it was not asked for.
     """
 
@@ -64,11 +62,11 @@ class SearchResult:
     top5: Bits
     rounded: Bits
     distance: Floats
-    flags: tuple[str, ...]
+    notes: Notes
     witness: dict[str, npt.NDArray]
 
 
-def _attacked(model: ModelUnderTest, traits: Traits, via: str) -> tuple[Blocked, Blocked | None]:
+def attacked(model: ModelUnderTest, traits: Traits, via: str) -> tuple[Blocked, Blocked | None]:
     """What an attack is given of a model, and what it is given next on images that withstand it, if anything.
 
     Where the model passes no gradient, or the condition asks for it, these are those of its twin, or of a smooth copy;
@@ -104,57 +102,44 @@ class Attempt(NamedTuple):
 
 
 class Search:
-    """One attack on one model and data set, over a grid of epsilons.
+    """One attack on one model, over a grid of epsilons.
 
     Args:
-        model: whom it attacks.
-        data: the images.
-        clean: bool [N], which of them are right without an attack.
-        condition: the attack; its ``grid`` has the epsilons, or its ``level`` the only one.
-        seed, draw: of the random streams.
-        batch_size: images that are attacked at once.
+        task: whom it attacks, and on which images; the condition's ``grid`` has the epsilons, or its ``level`` the
+            only one.
+        clean: which of the images are right without an attack, at the first guess and within five.
         progress: called with (images done, robust so far).
-        witness: keep the adversarial images.
+
+    Images are counted from the first of the task's, but for what others know them by.
     """
 
-    def __init__(
-        self,
-        model: ModelUnderTest,
-        data: Dataset,
-        clean: Bits,
-        condition: Condition,
-        seed: int,
-        draw: int,
-        batch_size: int,
-        progress: Progress,
-        *,
-        witness: bool = False,
-    ) -> None:
-        self.model, self.data = model, data
-        self.seed, self.draw, self.progress = seed, draw, progress
+    def __init__(self, task: Task, clean: Outcomes, progress: Progress = lambda done, correct: None) -> None:
+        self.task, self.model, self.data = task, task.model, task.data
+        self.progress = progress
+        model, condition = task.model, task.condition
         self.grid = condition.grid or (condition.level,)
         self.condition = replace(condition, level=self.grid[0])
         self.attack = check(self.condition)
         via, passes = gradients_of(self.condition)
-        self.attacked, self.second = _attacked(model, self.attack.traits, via)
+        self.attacked, self.second = attacked(model, self.attack.traits, via)
         if passes > 1 and model.random:
             self.attacked = averaged(self.attacked, passes).with_slack(math.inf)
         # A library's attack is given the same images together whatever the batch size, since it seeds them together.
-        self.batch_size = model.original.sizes[-1] if self.attack.traits.bare else model.exact.whole_blocks(batch_size)
-        self.limit = time_limit(self.condition)
+        self.batch_size = (
+            model.original.sizes[-1] if self.attack.traits.bare else model.exact.whole_blocks(task.batch_size)
+        )
+        self.limit = time_limit(self.condition, len(task.images) / len(task.data))
         # Two passes of a random model give two gradients, and each epsilon has its own.
-        shared = (data, replace(self.condition, level=None), draw, seed, "directions")
+        shared = (task.data, replace(self.condition, level=None), task.draw, task.seed, "directions")
         self.directions = None if model.random else model.remembered(shared, Directions)
-        levels, images = len(self.grid), len(clean)
+        levels, images = len(self.grid), len(task.images)
         self.low = np.full(images, -1)  # largest level at which the model is known to be robust
-        self.high = np.where(clean, levels, 0)  # smallest level known to fool it
-        self.top5 = np.ones((levels, images), bool)
-        self.rounded = np.tile(clean, (levels, 1))
+        self.high = np.where(clean[0], levels, 0)  # smallest level known to fool it
+        self.top5, self.rounded = np.tile(clean[1], (levels, 1)), np.tile(clean[0], (levels, 1))
         self.tried = np.zeros((levels, images), bool)
         self.distance = np.zeros(images if levels == 1 else 0, np.float32)
-        self.changed = False
-        self.beyond, self.broken, self.unfinished = np.zeros((3, images), bool)
-        self.witness = Witness(data.images, levels) if witness else None
+        self.changed, self.beyond, self.broken, self.unfinished = np.zeros((4, images), bool)
+        self.witness = Witness(task.data.images, levels) if task.witness else None
         self.by_second = np.zeros(images, bool)  # fooled by the second gradients where the first ones failed
 
     def run(self) -> SearchResult:
@@ -166,13 +151,13 @@ class Search:
                 done = self.high - self.low <= 1
                 self.progress(max(int(done.sum()), 1), int((done & (self.low >= 0)).sum()))
             guess = np.where(self.low < 0, self.high - 1, self.low + 1)
-        flags = self._audit() + self._idle() + self._two_gradients() + self._notes()
+        notes = self._notes(*self._audit())
         level = np.arange(len(self.grid))[:, None]
         top1 = level <= self.low
         top5 = top1 | np.logical_and.accumulate(self.top5, axis=0)
         witness = self.witness.arrays() if self.witness else {}
         rounded = np.logical_and.accumulate(self.rounded, axis=0)
-        return SearchResult(top1, top5, rounded, self.distance, flags, witness)
+        return SearchResult(top1, top5, rounded, self.distance, notes, witness)
 
     def _first_guess(self) -> Indices:
         """The largest level at which each image should still be robust, by the loss's slope at the clean image."""
@@ -182,7 +167,7 @@ class Search:
         if len(self.grid) == 1:
             return guess
         for start in range(0, len(guess), self.batch_size):
-            part = slice(start, start + self.batch_size)
+            part = np.arange(start, min(start + self.batch_size, len(guess)))
             x, y = self._batch(part)
             try:
                 point = loss_and_gradient(self.attacked, x, y, misclassification_margin)
@@ -193,9 +178,12 @@ class Search:
             guess[part] = np.searchsorted(self.grid[:-1], needed)
         return guess
 
-    def _batch(self, images: Indices | slice) -> tuple[torch.Tensor, torch.Tensor]:
-        device = self.model.original.device
-        return to_pixels(self.data.images[images], device), torch.from_numpy(self.data.labels[images]).to(device)
+    def _batch(self, images: Indices) -> tuple[torch.Tensor, torch.Tensor]:
+        device, chosen = self.model.original.device, self._in_data_set(images)
+        return to_pixels(self.data.images[chosen], device), torch.from_numpy(self.data.labels[chosen]).to(device)
+
+    def _in_data_set(self, images: Indices) -> Indices:
+        return images + self.task.images.start
 
     def _parts(self, images: Indices, levels: Indices) -> Iterator[tuple[Indices, Indices]]:
         """Images and their levels, batch by batch."""
@@ -209,7 +197,7 @@ class Search:
         result = self._perturb(self.attacked, images, levels, x, y)
         if self.second is not None:
             result = self._stronger(self.second, result, images, levels, x, y)
-        self.changed |= bool((result != x).any())
+        self.changed[images[(result != x).flatten(1).any(1).cpu().numpy()]] = True
         if self.attack.traits.minimal:
             return self._nearest(Attempt(images, levels, x, y, result))
         struck = Attempt(images, levels, x, y, result)
@@ -237,8 +225,8 @@ class Search:
     ) -> torch.Tensor:
         """What the attack makes of some images by the gradients of ``model``; notes where the wrapper stepped in."""
         epsilons = self._epsilons(levels, x)
-        known = self.directions if model is self.attacked else None
-        found = attempt(model, x, y, self.condition, self.seed, self.draw, images, epsilons, self.limit, known)
+        known, task, chosen = self.directions if model is self.attacked else None, self.task, self._in_data_set(images)
+        found = attempt(model, x, y, self.condition, task.seed, task.draw, chosen, epsilons, self.limit, known)
         for noted, where in (
             (self.beyond, found.beyond),
             (self.broken, found.broken),
@@ -277,7 +265,8 @@ class Search:
         self.top5[levels, images] &= top5
         self.rounded[levels, images] &= rounded
         if self.witness:
-            self.witness.offer(images[~rounded], levels[~rounded], stored[torch.from_numpy(~rounded)])
+            fallen = self._in_data_set(images[~rounded])
+            self.witness.offer(fallen, levels[~rounded], stored[torch.from_numpy(~rounded)])
         if len(self.grid) == 1:
             self.distance[images] = 255 * (stored - x).abs().flatten(1).mean(1).cpu().numpy()
         return robust
@@ -318,44 +307,21 @@ class Search:
         robust_rounded = (self.rounded[:, images] | above).all(axis=0)
         return unknown | ((levels >= self.high[images]) & robust_rounded)
 
-    def _idle(self) -> tuple[str, ...]:
-        """Warn of an attack that did not attack, so that robustness to it means nothing."""
-        idle = self.tried.any() and self.grid[-1] and not self.changed
-        return ("the attack changed no image",) if idle else ()
-
-    def _notes(self) -> tuple[str, ...]:
-        """Say on how many images the wrapper had to step in."""
-        total, flags = len(self.low), list[str]()
-        if lost := int(self.broken.sum()):
-            flags.append(f"results thrown out on {lost} of {total} images: not finite, judged without an attack")
-        if large := int(self.beyond.sum()):
-            what = (
-                "the smallest perturbation found is larger than epsilon"
-                if self.attack.traits.minimal
-                else ("the attack left its budget")
-            )
-            flags.append(f"beyond the budget: on {large} of {total} images {what}; judged projected into it")
-        if missed := int(self.unfinished.sum()):
-            flags.append(
-                f"time limit: after {self.limit.seconds:g} s {missed} of {total} images were not attacked to the end; "
-                "they count as robust, so that the accuracy is an upper bound (raise time_limit_s)"
-            )
-        return tuple(flags)
-
-    def _two_gradients(self) -> tuple[str, ...]:
-        """Say that two gradients were tried, and what the second one found."""
-        if self.second is None:
-            return ()
-        names = "straight-through ones", "the model's own"
-        ours, theirs = names if isinstance(self.second.model, Surrogate) else names[::-1]
-        found = int(self.by_second.sum())
-        return (
-            f"two gradients: {theirs} and {ours} were tried, and the stronger counts; "
-            f"{found} of {len(self.low)} images fell to {ours} alone",
+    def _notes(self, audited: int, missed: int) -> Notes:
+        return Notes(
+            images=len(self.low),
+            audited=audited,
+            missed=missed,
+            attacked=int(self.tried.any(axis=0).sum()) if self.grid[-1] else 0,
+            changed=int(self.changed.sum()),
+            by_second=int(self.by_second.sum()),
+            broken=int(self.broken.sum()),
+            beyond=int(self.beyond.sum()),
+            unfinished=int(self.unfinished.sum()),
         )
 
-    def _audit(self) -> tuple[str, ...]:
-        """Attack a sample of images again, with all steps.
+    def _audit(self) -> tuple[int, int]:
+        """Attack a sample of images again, with all steps; gives its size, and how many were fooled then.
 
         By turns it is at the largest epsilon at which they robust, at the largest that was left out below it, and at
         the smallest.
@@ -363,7 +329,7 @@ class Search:
         skipped = ~self.tried & (np.arange(len(self.grid))[:, None] < self.low)
         sample = np.flatnonzero(skipped.any(0))[:AUDITED]
         if not len(sample):
-            return ()
+            return 0, 0
         robust = self.low[sample]
         smallest = np.argmax(skipped[:, sample], axis=0)
         largest = len(self.grid) - 1 - np.argmax(skipped[::-1, sample], axis=0)
@@ -373,7 +339,4 @@ class Search:
                 self._strike(*part)
         kept = self.high[sample] > chosen
         self.low[sample[kept]] = robust[kept]
-        share = float(1 - kept.mean())
-        if share <= TOLERATED:
-            return ()
-        return (f"search missed {share:.0%} of {len(sample)} audited images: all steps fool the model there or below",)
+        return len(sample), int((~kept).sum())

@@ -5,10 +5,12 @@ Everything else asks the object and never looks at its name.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, ClassVar
+
+import numpy as np
 
 from robench.core.registry import Registry
 from robench.core.types import Bits, Condition, Measurement, ResultCard, Value
@@ -71,6 +73,26 @@ class Kind(ABC):
         Raises:
             RobenchError: the condition does not fit this model.
         """
+
+    def divides(self, condition: Condition) -> bool:
+        """Whether several machines may measure some of the images each, as ``measure_part`` does."""
+        return False
+
+    def measure_part(self, task: Any, progress: Progress) -> Measurement:
+        """Measure a resolved condition on the images of ``task.part``; what comes of it is for ``joined`` alone."""
+        return self.measure(task, progress)
+
+    def joined(self, task: Any, parts: Sequence[Measurement]) -> Measurement:
+        """What the parts of a task, in order, give together: the same as ``measure`` gives of all of its images."""
+        first = parts[0]
+        if len(parts) == 1 or not first.total:
+            return first
+        outcomes: dict[str, Any] = {
+            name: np.concatenate([getattr(part, name) for part in parts])
+            for name in ("top1", "top5", "rounded", "distance")
+        }
+        witness = {name: np.concatenate([part.witness[name] for part in parts]) for name in first.witness}
+        return replace(first, **outcomes, witness=witness)
 
     @abstractmethod
     def plugin(self, condition: Condition) -> object:

@@ -62,6 +62,10 @@ class CorruptionKind(Kind):
             return Measurement(task.condition, task.draw, nothing, nothing, (reason,))
         return Measurement(task.condition, task.draw, *judge_images(task, images, progress))
 
+    def divides(self, condition: Condition) -> bool:
+        """An image's noise depends on its place alone."""
+        return True
+
     def axis(self, condition: Condition) -> Axis:
         """Severities."""
         return Axis("severity", from_clean=True)
@@ -88,8 +92,8 @@ def _corrupted(task: "Task") -> Blocks | None:
     if task.data.recorded is not None:
         return task.data.recorded.of(condition.name, condition.level)
     noisy = Corrupted(task.data.images, condition.name, _amount(condition), task.seed, task.draw)
-    if not isinstance(task.data.images, np.ndarray):
-        return noisy  # made block by block, as the images themselves are
+    if task.part is not None or not isinstance(task.data.images, np.ndarray):
+        return noisy  # made when they are asked for
     key = (condition, condition.facts, task.seed, task.draw)
     known = _latest.get(task.data)
     if known is None or known[0] != key:

@@ -54,6 +54,10 @@ class DistortionKind(Kind):
         nothing = np.zeros(0, bool)
         return Measurement(task.condition, task.draw, nothing, nothing, (f"n/a: {obstacle}",))
 
+    def divides(self, condition: Condition) -> bool:
+        """The weights are the same on every machine."""
+        return True
+
     def axis(self, condition: Condition) -> Axis:
         """Levels."""
         return Axis("level of weight distortion", from_clean=bool(condition.fact("random")))

@@ -49,6 +49,10 @@ class FaultKind(Kind):
             nothing = np.zeros(0, bool)
             return Measurement(task.condition, task.draw, nothing, nothing, (f"n/a: {reason}",))
 
+    def divides(self, condition: Condition) -> bool:
+        """The memory is the same on every machine; a search for harmful bits goes by the accuracy on all images."""
+        return condition.fact("acts_on") != "search"
+
     def plugin(self, condition: Condition) -> object:
         """The fault's function."""
         return FAULTS[condition.name].function

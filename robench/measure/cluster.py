@@ -1,23 +1,22 @@
 """An evaluation on the machines of a Ray cluster (extra ``ray``): they measure, and the driver alone writes the store.
 
-An actor holds the prepared models, and takes one search after the other: epsilons that are found together stay
-together. What an actor had when it died is measured by another.
+An actor holds the prepared models, and takes one piece of work after the other: a part of the images of a search, or
+of a measurement. Epsilons that are found together stay together. What an actor had when it died is measured by another.
 """
 
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from robench.core.errors import ForeignError, RobenchError
 from robench.core.kinds import kind_of
 from robench.core.optional import import_optional
 from robench.core.types import Measurement
 from robench.engine.task import Task
-from robench.measure.measure import measure
-from robench.measure.plan import Planned
+from robench.measure.measure import join, measure_part, parts_of
 from robench.measure.portable import Parcel, packed, unpacked
 from robench.measure.request import Request
 from robench.measure.run import Run, open_run
@@ -26,9 +25,16 @@ from robench.measure.shards import search_of
 LOCAL, PREFIX = "local", "ray"
 INSTALL = "pip install 'robench[ray]'"
 TRIES = 3
-"""Machines that may die of one search before it is given up."""
-Outcome = tuple[int, Measurement | str]
-"""Place in the work, and what was measured there, or why the user's or a library's code failed."""
+"""Machines that may die of one piece before it is given up."""
+Outcome = tuple[int, int, Measurement | str]
+"""Place in the work, number of the part, and what was measured there, or why the user's or a library's code failed."""
+
+
+class Piece(NamedTuple):
+    """What an actor is given: places in the work, all of one search, and which part of their images."""
+
+    places: list[int]
+    part: int
 
 
 def is_engine(name: str) -> bool:
@@ -71,14 +77,15 @@ class Worker:
         """Whether it is there."""
         return True
 
-    def measure(self, places: Sequence[int]) -> list[Outcome]:
+    def measure(self, piece: Piece) -> list[Outcome]:
         """Measure some of the work."""
         found: list[Outcome] = []
-        for place in places:
+        for place in piece.places:
+            task = parts_of(self._run.work[place].task)[piece.part]
             try:
-                found.append((place, measure(self._run.work[place].task)))
+                found.append((place, piece.part, measure_part(task)))
             except ForeignError as error:
-                found.append((place, str(error)))
+                found.append((place, piece.part, str(error)))
         return found
 
 
@@ -108,32 +115,61 @@ def measure_on_cluster(
     Raises:
         RobenchError: Ray is not installed, there is no such cluster, or what its machines have differs.
     """
-    groups = _groups(run)
-    if not groups:
+    pieces = pieces_of(run)
+    if not pieces:
         return
     with _connected(engine) as ray:
-        count = _actors(ray, len(groups), gpus_per_task)
+        count = _actors(ray, len(pieces), gpus_per_task)
         make = _maker(ray, packed(request), facts_of(run), gpus_per_task)
-        for place, outcome in _outcomes(ray, make, count, groups):
+        for place, outcome in whole(run, _outcomes(ray, make, count, pieces)):
             item = run.work[place]
-            measurement = run.failure(item, outcome) if isinstance(outcome, str) else outcome
-            if not isinstance(outcome, str):
-                run.keep(item, measurement)
-            done(item.task, measurement)
+            if isinstance(outcome, str):
+                done(item.task, run.failure(item, outcome))
+            else:
+                run.keep(item, outcome)
+                done(item.task, outcome)
 
 
-def _groups(run: Run) -> list[list[int]]:
-    """Places of the pending work, those of one search together; the longest first, so that none is waited for."""
+def whole(run: Run, outcomes: Iterable[Outcome]) -> Iterator[tuple[int, Measurement | str]]:
+    """Each measurement as soon as all of its parts are there, or the first reason why there is none."""
+    known: dict[int, dict[int, Measurement]] = {}
+    failed = set[int]()
+    for place, part, outcome in outcomes:
+        if place in failed:
+            continue
+        if isinstance(outcome, str):
+            failed.add(place)
+            yield place, outcome
+            continue
+        known.setdefault(place, {})[part] = outcome
+        if len(known[place]) == len(parts_of(run.work[place].task)):
+            yield place, _joined(run.work[place].task, known.pop(place))
+
+
+def _joined(task: Task, parts: Mapping[int, Measurement]) -> Measurement | str:
+    try:
+        return join(task, [parts[number] for number in sorted(parts)])
+    except ForeignError as error:
+        return str(error)
+
+
+def pieces_of(run: Run) -> list[Piece]:
+    """The pending work; the longest first, so that none is waited for."""
     pending = {id(item) for item in run.pending()}
-    found: dict[object, list[int]] = {}
+    searches: dict[object, list[int]] = {}
     for place, item in enumerate(run.work):
         if id(item) in pending:
-            found.setdefault(search_of(item), []).append(place)
-    return sorted(found.values(), key=lambda places: -_cost(run.work[places[0]]))
+            searches.setdefault(search_of(item), []).append(place)
+    found = [
+        (_cost(task), Piece(places, number))
+        for places in searches.values()
+        for number, task in enumerate(parts_of(run.work[places[0]].task))
+    ]
+    return [piece for _, piece in sorted(found, key=lambda item: -item[0])]
 
 
-def _cost(item: Planned) -> int:
-    return kind_of(item.task.condition).cost(item.task.condition)
+def _cost(task: Task) -> int:
+    return kind_of(task.condition).cost(task.condition) * len(task.images)
 
 
 @contextmanager
@@ -155,14 +191,14 @@ def _connected(engine: str) -> Iterator[Any]:
             ray.shutdown()
 
 
-def _actors(ray: Any, groups: int, gpus: float) -> int:
+def _actors(ray: Any, pieces: int, gpus: float) -> int:
     has = ray.cluster_resources()
     room = int(has.get("CPU", 1))
     if gpus:
         room = min(room, int(has.get("GPU", 0) / gpus))
     if room < 1:
         raise RobenchError(f"the cluster has no room for a task with {gpus:g} GPUs; ask for less.")
-    return min(room, groups)
+    return min(room, pieces)
 
 
 def _maker(ray: Any, parcel: Parcel, facts: Sequence[str], gpus: float) -> Callable[[], Any]:
@@ -172,16 +208,16 @@ def _maker(ray: Any, parcel: Parcel, facts: Sequence[str], gpus: float) -> Calla
     return lambda: actor.options(runtime_env=paths).remote(held, list(facts))
 
 
-def _outcomes(ray: Any, make: Callable[[], Any], count: int, groups: list[list[int]]) -> Iterator[Outcome]:
+def _outcomes(ray: Any, make: Callable[[], Any], count: int, pieces: Sequence[Piece]) -> Iterator[Outcome]:
     """Each outcome as soon as it is there; what was with an actor that died goes to another."""
-    waiting = list(enumerate(groups))
-    tried = [0] * len(groups)
+    waiting = list(enumerate(pieces))
+    tried = [0] * len(pieces)
     running: dict[Any, tuple[Any, int]] = {}
 
     def give(actor: Any) -> None:
         if waiting:
-            number, places = waiting.pop(0)
-            running[actor.measure.remote(places)] = (actor, number)
+            number, piece = waiting.pop(0)
+            running[actor.measure.remote(piece)] = (actor, number)
 
     for _ in range(count):
         give(make())
@@ -200,7 +236,7 @@ def _outcomes(ray: Any, make: Callable[[], Any], count: int, groups: list[list[i
                 raise RobenchError(
                     f"{TRIES} machines of the cluster died of the same work; see Ray's logs. What was measured is kept."
                 ) from error
-            waiting.insert(0, (number, groups[number]))
+            waiting.insert(0, (number, pieces[number]))
             actor = make()
         give(actor)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from robench.core.kinds import kind_of
 from robench.core.types import Condition
 from robench.engine.task import Task
-from robench.measure.measure import measure
+from robench.measure.measure import measure, parts_of
 from robench.measure.request import Request
 from robench.measure.run import open_run
 
@@ -68,7 +68,7 @@ def _cost(task: Task, sizes: list[int], seconds: list[float], images: int) -> Co
         slope = max(seconds[1] - seconds[0], 0) / (sizes[1] - sizes[0])
         whole = max(seconds[1] + slope * (images - sizes[1]), seconds[1])
     passes = kind_of(condition).cost(condition) * condition.draws * images
-    return Cost(task.model.card.name, condition, passes, whole * condition.draws, whole)
+    return Cost(task.model.card.name, condition, passes, whole * condition.draws, whole / len(parts_of(task)))
 
 
 def hours(costs: list[Cost], workers: int) -> float:

@@ -9,8 +9,10 @@ import torch
 
 from robench import zoo
 from robench.attacks import ATTACKS, Attack, Traits
-from robench.attacks.search import Search
-from robench.core.types import Condition
+from robench.attacks.notes import Notes
+from robench.attacks.search import Search, SearchResult
+from robench.core.kinds import Progress
+from robench.core.types import CLEAN, Bits, Condition
 from robench.data.base import Dataset
 from robench.engine.loaded import from_module
 from robench.engine.model import ModelUnderTest
@@ -30,6 +32,18 @@ def each(model: ModelUnderTest, data: Dataset) -> np.ndarray:
 def searched(model: ModelUnderTest, data: Dataset) -> np.ndarray:
     tasks = (Task(model, data, replace(PGD, level=level, grid=GRID), 0, 0, 64) for level in GRID)
     return np.stack([measure(task).top1 for task in tasks])
+
+
+def search(
+    model: ModelUnderTest,
+    data: Dataset,
+    condition: Condition,
+    clean: Bits | None = None,
+    progress: Progress = lambda done, correct: None,
+) -> SearchResult:
+    """One search, of all images unless only some are right without an attack."""
+    right = np.ones(len(data), bool) if clean is None else clean
+    return Search(Task(model, data, condition, 0, 0, len(data)), (right, right), progress).run()
 
 
 def test_a_search_finds_what_an_attack_at_each_epsilon_finds(twn_digits: ModelUnderTest, digits: Dataset) -> None:
@@ -59,7 +73,7 @@ def test_a_search_begins_near_the_right_epsilon(
     fp_digits: ModelUnderTest, digits: Dataset, attacked: list[int]
 ) -> None:
     condition = replace(PGD, grid=GRID)
-    Search(fp_digits, digits.first(64), np.ones(64, bool), condition, 0, 0, 64, lambda *at: None).run()
+    search(fp_digits, digits.first(64), condition)
     assert sum(attacked) < 2.5 * 64  # one where the image stands, one for the audit, and a few wrong turns
 
 
@@ -68,8 +82,7 @@ def test_resuming_saves_attacks_and_finds_no_less(
 ) -> None:
     def run() -> np.ndarray:
         attacked.clear()
-        everyone, condition = np.ones(128, bool), replace(PGD, grid=GRID)
-        return Search(fp_digits, digits.first(128), everyone, condition, 0, 0, 128, lambda *at: None).run().top1
+        return search(fp_digits, digits.first(128), replace(PGD, grid=GRID)).top1
 
     resumed, with_resuming = run(), sum(attacked)
     with ATTACKS.temporarily("pgd", replace(ATTACKS["pgd"], resume=None)):
@@ -136,9 +149,9 @@ def test_each_image_falls_at_its_own_epsilon(planned: dict) -> None:
     model, data = make(marks, Patient())
     condition = Condition("attack", "planned", None, grid=GRID)
     progress: list[tuple[int, int]] = []
-    found = Search(model, data, np.ones(11, bool), condition, 0, 0, 64, lambda *at: progress.append(at)).run()
+    found = search(model, data, condition, progress=lambda *at: progress.append(at))
     assert found.top1.tolist() == [[mark > 255 * level for mark in marks] for level in GRID]
-    assert found.flags == ()
+    assert replace(found.notes, audited=0) == Notes(11, attacked=11, changed=11)
     assert sum(planned.values()) < len(GRID) * len(marks)
     assert progress[-1][0] == 11
 
@@ -151,14 +164,14 @@ def test_a_perturbation_is_scaled_to_the_next_epsilon_before_that_is_attacked(
     for guess, attacked, audited in ((0, 1 + 2 + 3, 0), (5, 2 + 2 + 2, 2)):
         planned.clear()
         monkeypatch.setattr(Search, "_first_guess", lambda self, guess=guess: np.full(12, guess))
-        found = Search(model, data, np.ones(12, bool), condition, 0, 0, 64, print).run()
+        found = search(model, data, condition)
         assert found.top1.sum(1).tolist() == [12, 8, 4, 0, 0, 0]
         assert sum(planned.values()) == 4 * (attacked + audited)
 
 
 def test_an_image_that_is_wrong_without_an_attack_is_not_attacked(planned: dict) -> None:
     model, data = make([255, 255], Patient())
-    found = Search(model, data, np.array([False, True]), Condition("attack", "planned", 0.1), 0, 0, 64, print).run()
+    found = search(model, data, Condition("attack", "planned", 0.1), np.array([False, True]))
     assert found.top1.tolist() == [[False, True]]
     assert sum(planned.values()) == 1
 
@@ -170,8 +183,8 @@ def test_the_audit_finds_an_attack_that_is_weaker_at_a_larger_epsilon(monkeypatc
     monkeypatch.setattr(Search, "_first_guess", lambda self: np.full(20, 3))
     model, data = make([10] * 20)
     with ATTACKS.temporarily("weak", Attack(attack)):
-        found = Search(model, data, np.ones(20, bool), Condition("attack", "weak", grid=GRID), 0, 0, 64, print).run()
-    assert "search missed" in found.flags[0]
+        notes = search(model, data, Condition("attack", "weak", grid=GRID)).notes
+    assert "search missed" in notes.flags(1.0, None, minimal=False)[0]
 
 
 class Silent(Watchful):
@@ -211,7 +224,37 @@ def test_a_perturbation_that_rounding_undoes_is_scaled_up_until_it_does_not() ->
     model, data = make([10, 20])
     condition = Condition("attack", "faint", grid=tuple(epsilon / 255 for epsilon in (0.2, 0.4, 0.6, 0.8)))
     with ATTACKS.temporarily("faint", Attack(faint)):
-        found = Search(model, data, np.ones(2, bool), condition, 0, 0, 64, print).run()
+        found = search(model, data, condition)
     assert not found.top1.any()
     assert found.rounded.tolist() == [[True, True], [True, True], [False, False], [False, False]]
     assert len(attacked) == 2
+
+
+def test_an_image_that_is_not_among_the_first_five_guesses_is_not_under_attack_either(
+    twn_digits: ModelUnderTest, digits: Dataset
+) -> None:
+    wrong = replace(digits.first(64), labels=(digits.labels[:64] + 5) % 10)
+    subject = replace(twn_digits, memory={})
+    clean = measure(Task(subject, wrong, CLEAN, 0, 0, 64))
+    assert 0 < clean.correct_top5 < 64
+    attacked = measure(Task(subject, wrong, Condition("attack", "fgsm", GRID[0]), 0, 0, 64))
+    assert not (attacked.top5 & ~clean.top5).any()
+
+
+def test_a_search_of_each_part_has_its_own_audit(
+    twn_digits: ModelUnderTest, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conditions = [replace(PGD, level=level, grid=GRID) for level in GRID[::2]]
+    data = digits.first(96)
+
+    def found(subject: ModelUnderTest, images: Dataset) -> list[tuple]:
+        tasks = [Task(subject, images, condition, 0, 0, 64) for condition in conditions]
+        return [(m.top1.tolist(), m.top5.tolist(), m.rounded.tolist()) for m in map(measure, tasks)]
+
+    whole = found(replace(twn_digits, memory={}), data)
+    monkeypatch.setattr("robench.engine.task.PART", 64)
+    first = found(replace(twn_digits, memory={}), data.first(64))
+    cut = found(replace(twn_digits, memory={}), data)
+    for everyone, alone, together in zip(whole, first, cut, strict=True):
+        assert [outcome[:64] for outcome in together] == list(alone)
+        assert sum(a != b for a, b in zip(everyone[0], together[0], strict=True)) <= 2  # audited by another sample

@@ -12,7 +12,7 @@ from robench.core.errors import RobenchError
 from robench.core.plugins import load_plugin
 from robench.core.types import Measurement
 from robench.engine.task import Task
-from robench.measure.cluster import is_engine, measure_on_cluster
+from robench.measure.cluster import Worker, facts_of, is_engine, measure_on_cluster, pieces_of, whole
 from robench.measure.portable import packed, unpacked
 from robench.measure.run import Request, Run, open_run
 from robench.suites.one_line import suite_of
@@ -87,6 +87,21 @@ def test_the_card_is_that_of_a_run_without_a_cluster(nodes: Any, request_: Reque
     assert len(told) == len(here) == 8
     with open_run(replace(request_, store=store)) as run:  # nothing is left for a second driver
         measure_on_cluster(run, request_, "ray:auto", lambda task, measurement: pytest.fail("measured twice"))
+
+
+def test_pieces_that_workers_measure_are_put_together(request_: Request, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("robench.engine.task.PART", 10)
+    with open_run(request_) as run:
+        run.measure(run.pending())
+        here = outcomes(run)
+    with open_run(request_) as run:
+        worker, pieces = Worker(packed(request_), facts_of(run)), pieces_of(run)
+        found = [outcome for piece in pieces for outcome in worker.measure(piece)]
+        for place, measurement in whole(run, reversed(found)):
+            assert isinstance(measurement, Measurement)
+            run.keep(run.work[place], measurement)
+        assert len(found) == 1 + 3 * 7
+        assert same(outcomes(run), here)
 
 
 def test_a_node_that_dies_loses_nothing(nodes: Any, request_: Request) -> None:

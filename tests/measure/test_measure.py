@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from robench.core.kinds import kind_of
 from robench.core.types import Condition, Measurement
 from robench.data.base import Dataset
 from robench.data.load import load
@@ -13,7 +14,7 @@ from robench.engine.model import ModelUnderTest
 from robench.engine.prepare import prepare
 from robench.engine.task import Task
 from robench.engine.verdict import judge
-from robench.measure.measure import measure
+from robench.measure.measure import join, measure, measure_part, parts_of
 
 CONDITIONS = [
     Condition("clean", "clean"),
@@ -23,6 +24,7 @@ CONDITIONS = [
     Condition("attack", "torchattacks:PGD", 16 / 255, (("alpha", 0.02), ("steps", 3))),
     Condition("distortion", "gaussian", 0.2),
 ]
+CHIPS = Condition("fault", "bit_error", 0.01)
 
 
 def task(model: ModelUnderTest, data: Dataset, condition: Condition, batch_size: int = 256) -> Task:
@@ -37,6 +39,33 @@ def test_batch_size_changes_no_outcome(condition: Condition, twn_digits: ModelUn
         assert np.array_equal(outcomes[0].top1, other.top1)
         assert np.array_equal(outcomes[0].top5, other.top5)
     assert outcomes[0].total == 150
+
+
+@pytest.mark.parametrize("condition", [*CONDITIONS[1:], CHIPS], ids=lambda c: f"{c.kind}-{c.name}")
+def test_parts_that_are_measured_apart_give_the_same_together(
+    condition: Condition, twn_digits: ModelUnderTest, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("robench.engine.task.PART", 64)
+    resolved = replace(condition, facts=kind_of(condition).resolve(condition).facts)
+    alone = task(replace(twn_digits, memory={}), digits.first(150), resolved)
+    there = task(replace(twn_digits, memory={}), digits.first(150), resolved)
+    parts = parts_of(there)
+    together = join(there, [measure_part(part) for part in reversed(parts)][::-1])
+    assert [len(part.images) for part in parts] == [64, 64, 22]
+    ours = measure(alone)
+    for name in ("top1", "top5", "rounded", "distance"):
+        assert np.array_equal(getattr(ours, name), getattr(together, name))
+    assert (ours.flags, ours.numbers) == (together.flags, together.numbers)
+
+
+def test_what_cannot_be_divided_has_one_part(
+    twn_digits: ModelUnderTest, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("robench.engine.task.PART", 64)
+    search = Condition("fault", "bit_flip_attack", 7)
+    for condition in (CONDITIONS[0], kind_of(search).resolve(search)):
+        whole = task(twn_digits, digits.first(150), condition)
+        assert parts_of(whole) == [whole]
 
 
 def test_attacks_never_count_an_image_that_is_wrong_clean(twn_digits: ModelUnderTest, digits: Dataset) -> None:
