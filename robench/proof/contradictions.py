@@ -49,15 +49,15 @@ def _completeness(card: ResultCard) -> Iterator[str]:
 
 
 def _attacks(card: ResultCard) -> Iterator[str]:
-    clean = card.of(CLEAN)
-    right = clean[0].top1 if clean and clean[0].total else None
+    clean = next((measurement for measurement in card.of(CLEAN) if measurement.total), None)
     for condition in card.suite.conditions:
-        if not kind_of(condition).worst_case:
+        if clean is None or not kind_of(condition).worst_case:
             continue
-        for measurement in card.of(condition):
-            if measurement.total and right is not None and (measurement.top1 & ~right).any():
-                yield f"images that are wrong without an attack are right under {condition.key}"
-                break
+        found = [measurement for measurement in card.of(condition) if measurement.total]
+        if any((measurement.top1 & ~clean.top1).any() for measurement in found):
+            yield f"images that are wrong without an attack are right under {condition.key}"
+        elif any((measurement.top5 & ~clean.top5).any() for measurement in found):
+            yield f"images that are not within five guesses without an attack are so under {condition.key}"
     yield from _grids(card)
 
 

@@ -12,6 +12,7 @@ from robench.core.types import Measurement, ResultCard
 from robench.engine.task import Task
 from robench.measure.measure import measure
 from robench.proof.again import Again
+from robench.results.cards import OUTCOMES
 
 LEAST = 1
 """Images that may differ in every measurement: kernels add in another order on another machine."""
@@ -101,7 +102,7 @@ def _twin(card: ResultCard) -> Iterator[str]:
 def _differing(first: Measurement, second: Measurement) -> int:
     if first.total != second.total:
         return max(first.total, second.total)
-    pairs = [(getattr(first, kind), getattr(second, kind)) for kind in ("top1", "rounded")]
+    pairs = [(getattr(first, kind), getattr(second, kind)) for kind in OUTCOMES]
     return max(int((a != b).sum()) if len(a) == len(b) else len(a) + len(b) for a, b in pairs)
 
 

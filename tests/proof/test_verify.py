@@ -146,6 +146,22 @@ def test_wrong_without_an_attack_and_right_under_it(card: Card, honest: Path) ->
     assert any("wrong without an attack are right under attack/" in complaint for complaint in found)
 
 
+def test_within_five_guesses_under_an_attack_alone(card: Card, honest: Path) -> None:
+    def worse(m: Measurement) -> Measurement:
+        return replace(m, top5=m.top1) if m.condition == CLEAN else replace(m, top5=np.ones_like(m.top5))
+
+    found = list(contradictions(changed(card, worse), honest))
+    assert any("not within five guesses without an attack are so under attack/" in complaint for complaint in found)
+
+
+def test_five_guesses_that_are_not_the_models(card: Card, honest: Path) -> None:
+    def other(m: Measurement) -> Measurement:
+        return replace(m, top5=~m.top5) if m.condition.kind == "distortion" else m
+
+    found = complaints(changed(card, other), honest)
+    assert any("images differ" in complaint for complaint in found)
+
+
 def test_a_larger_epsilon_that_fools_less(tmp_path: Path) -> None:
     card = robench.evaluate("tr_none_c", "digits", "robench-v1", conditions="attack/pgd", twin="none", n_images=8)
     smallest = min((m.condition for m in card.measurements), key=lambda condition: condition.level or 0)
