@@ -94,7 +94,7 @@ def export(trainer: Trainer, folder: Path, data_dir: Path | None = None) -> Mode
             {f"network.{name}": tensor for name, tensor in floats.items()},
             {f"network.{name}": stored for name, stored in codes.items()},
         ),
-        load_data(recipe.dataset, "test", data_dir),
+        load_data(recipe.dataset, "test", data_dir).like(data),
     )
 
 

@@ -10,6 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
@@ -174,8 +175,10 @@ class Trainer:
         self.device = device or torch.device("cpu")
         self.precision = choose_precision(precision if precision != "auto" or recipe.bf16 else "float32", self.device)
         self.precisions: list[str] = []
-        self.data, self.held_out = data.split(recipe.hold_out)
-        self.images = torch.from_numpy(self.data.images[:]).to(self.device)
+        self.data, held_out = data.split(recipe.hold_out)
+        self.held_out = held_out.like(self.data) if held_out else None
+        images = self.data.images
+        self.images = torch.from_numpy(images).to(self.device) if isinstance(images, np.ndarray) else images
         self.labels = torch.from_numpy(self.data.labels).to(self.device)
         self.model = build(recipe, len(data.classes)).to(self.device)
         self.forward: nn.Module = _compiled(self.model) if compiled else self.model
@@ -299,7 +302,14 @@ class Trainer:
 
     def augmented(self, n: int) -> torch.Tensor:
         """The first ``n`` training images, augmented as those of an epoch that comes after the last."""
-        return augment(self.images[:n], self.recipe.crop, self.recipe.flip, self._rng(self.recipe.epochs))
+        chosen = torch.arange(min(n, len(self.labels)))
+        return augment(self._chosen(chosen), self.recipe.crop, self.recipe.flip, self._rng(self.recipe.epochs))
+
+    def _chosen(self, images: torch.Tensor) -> torch.Tensor:
+        """Some training images, uint8 [n, C, H, W]; image files are decoded now, and not kept."""
+        if isinstance(self.images, torch.Tensor):
+            return self.images[images]
+        return torch.from_numpy(self.images[images.numpy()]).to(self.device)
 
     def _rng(self, epoch: int) -> torch.Generator:
         return torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + epoch)
@@ -307,7 +317,7 @@ class Trainer:
     def _step(self, chosen: torch.Tensor, number: int, rng: torch.Generator) -> tuple[float, int]:
         recipe = self.recipe
         self.scheduler.step_update(number)
-        images = augment(self.images[chosen], recipe.crop, recipe.flip, rng)
+        images = augment(self._chosen(chosen), recipe.crop, recipe.flip, rng)
         pixels = images.to(memory_format=torch.channels_last).float() / 255
         labels = self.labels[chosen]
         if recipe.epsilon:
@@ -356,7 +366,7 @@ class Trainer:
     def _robust(self) -> float | None:
         if not self.recipe.epsilon:
             return None
-        pixels = self.images[:CHECKED].float() / 255
+        pixels = self._chosen(torch.arange(min(CHECKED, len(self.labels)))).float() / 255
         robust = adversarial.robust_accuracy(self.model, pixels, self.labels[:CHECKED], self.recipe.epsilon)
         adversarial.check(robust, self.best_robust, self.done + 1)
         self.best_robust = max(robust, self.best_robust)

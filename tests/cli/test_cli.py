@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 import robench as package
 from robench import zoo
 from robench.cli.main import app
+from robench.data.resizing import InputSize
 from robench.results import cards
 from robench.studies import STUDIES
 from robench.suites import FOLDER
@@ -269,15 +270,20 @@ def narrow_recipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("narrow_recipes")
-def test_reproduce_trains_what_the_zoo_lacks(here: Path) -> None:
-    pixels = np.random.default_rng(0).integers(0, 256, (48, 16, 16, 3), dtype=np.uint8)
-    for index, image in enumerate(pixels):
+def test_reproduce_trains_what_the_zoo_lacks_on_photographs_of_all_sizes(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    for index in range(48):
+        image = rng.integers(0, 256, (40 + index, 60 - index % 5, 3), dtype=np.uint8)
         folder = here / "tiny" / ("train" if index < 32 else "test") / "ab"[index % 2]
         folder.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image).save(folder / f"{index}.png")
+        Image.fromarray(image).save(folder / f"{index}.jpg")
+    monkeypatch.setattr("robench.data.resizing.IMAGENET", InputSize(32, 32))
     words = ("reproduce", "merolla", "--dataset", "imagefolder:tiny", "--out", "studies", "--runs", "trained")
     result = robench(*words, "--n-images", "16")
     assert result.exit_code == 0, result.output
+    assert "shorter side to 36 pixels (bilinear), central 32x32" in result.stderr
     page = (here / "studies" / "merolla-2016.tiny.md").read_text()
     assert "Fig 3" in page
     assert "Clipping alone makes an AlexNet-like network (alexnet_none_c) withstand Sign better." in page

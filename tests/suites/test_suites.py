@@ -18,6 +18,20 @@ def test_robench_v1_is_what_it_says() -> None:
     assert [c.level for c in suite.conditions if c.name == "pgd"] == [e / 255 for e in (0.25, 0.5, 1, 2, 4, 8)]
 
 
+def test_robench_imagenet_has_the_noise_of_imagenet_c() -> None:
+    suite = suites.load("robench-imagenet")
+    amounts = {
+        "gaussian": [0.08, 0.12, 0.18, 0.26, 0.38],
+        "poisson": [60, 25, 12, 5, 3],
+        "salt_and_pepper": [0.03, 0.06, 0.09, 0.17, 0.27],
+        "speckle": [0.15, 0.2, 0.35, 0.45, 0.6],
+    }
+    for name, expected in amounts.items():
+        assert [c.fact("amount") for c in suite.conditions if (c.kind, c.name) == ("corruption", name)] == expected
+    for name in ("fgsm", "pgd"):
+        assert [c.level for c in suite.conditions if c.name == name] == [e / 255 for e in (1, 2, 4, 8)]
+
+
 def test_every_suite_selects_its_conditions() -> None:
     for name in suites.names():
         suite = suites.load(name)

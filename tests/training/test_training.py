@@ -3,8 +3,10 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from timm.optim import create_optimizer_v2
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -12,7 +14,9 @@ from torch.utils._pytree import tree_leaves
 from robench import zoo
 from robench.core.errors import RobenchError
 from robench.data.base import Dataset
+from robench.data.lazy import LazyImages
 from robench.data.load import load
+from robench.data.resizing import InputSize
 from robench.engine import precision
 from robench.engine.verdict import count_correct
 from robench.quantizers.attach import quantized
@@ -383,3 +387,30 @@ def test_training_may_start_from_a_model_of_the_zoo() -> None:
 def test_what_quantizes_activations_is_not_trained_with() -> None:
     with pytest.raises(RobenchError, match="w8a8 is for quantization after training: robench evaluate --quantize w8a8"):
         build(replace(load_recipe("digits/int4_resnet20"), quantizer="w8a8"), 10)
+
+
+def test_image_files_are_decoded_batch_by_batch(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    for index in range(40):
+        folder = tmp_path / "set" / "train" / "ab"[index % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (20, 20 + index, 3), dtype=np.uint8)).save(folder / f"{index}.jpg")
+    monkeypatch.setattr("robench.data.resizing.IMAGENET", InputSize(16, 16))
+    data = load(f"imagefolder:{tmp_path / 'set'}", "train")
+    decoded: list[int] = []
+    gathered = LazyImages._gathered
+
+    def count(self: LazyImages, futures: list, numbers: np.ndarray) -> np.ndarray:
+        decoded.append(len(numbers))
+        return gathered(self, futures, numbers)
+
+    monkeypatch.setattr(LazyImages, "_gathered", count)
+    settings = {"epochs": 1, "full_precision": 0.0, "architecture": "alexnet", "options": {"width": 0.03}}
+    small = replace(recipe, **settings, hold_out=8).for_data(data.name, data)
+    trainer = Trainer(small, data, tmp_path / "c.pt")
+    trainer.run(lambda epoch: None)
+    assert trainer.augmented(12).shape == (12, 3, 16, 16)
+    assert max(decoded) == 12
+    assert sum(decoded) == 36 + 4 + 12
