@@ -69,7 +69,7 @@ def apgd_targeted(
     while rank < count and len(active := best_so_far.robust()):
         ranks = range(rank, min(rank + max(capacity(model) // len(active), 1), count))
         many = active.repeat(len(ranks))
-        labels = (y[many], classes[active][:, ranks].T.flatten())
+        labels = (y[many], classes[active][:, ranks.start : ranks.stop].T.flatten())
         start = torch.cat([rng.of(active).uniform(x) for _ in ranks])
         best_so_far.offer(active, ascend(model, x[many], labels, budget.of(many), start, dlr_targeted, steps, rho))
         rank = ranks.stop
