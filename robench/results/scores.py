@@ -18,7 +18,7 @@ from robench.core.kinds import kind_of
 from robench.core.types import Condition, ResultCard, Suite
 from robench.results import stats
 from robench.results.stats import Estimate
-from robench.results.summary import MISSING, outcomes_of, together
+from robench.results.summary import MISSING, by_level, outcomes_of, together
 
 T = TypeVar("T")
 Outcomes = npt.NDArray[np.bool_]
@@ -120,11 +120,7 @@ def _standing(outcomes: Iterable[tuple[Condition, Outcomes]]) -> list[Outcomes]:
 
     The adversarial image that fooled a network lies within every larger budget.
     """
-    by_level: dict[float, list[Outcomes]] = {}
-    for condition, rows in outcomes:
-        by_level.setdefault(condition.level or 0.0, []).append(np.logical_and.reduce(rows))
-    standing = np.stack([np.logical_and.reduce(by_level[level]) for level in sorted(by_level)])
-    return [row[None] for row in np.logical_and.accumulate(standing)]
+    return [row[None] for row in np.logical_and.accumulate(by_level(outcomes))]
 
 
 def _alike(outcomes: Families) -> Outcomes | None:

@@ -95,6 +95,18 @@ def outcomes_of(card: ResultCard, group: Group) -> np.ndarray | str:
     return np.stack([getattr(row, group.outcome) for row in rows])
 
 
+def by_level(outcomes: Iterable[tuple[Condition, np.ndarray]]) -> Bits:
+    """Which images are right under all conditions and draws of each level, [levels, images], from the smallest level.
+
+    Args:
+        outcomes: those of each condition, bool [draws, images].
+    """
+    found: dict[float, list[Bits]] = {}
+    for condition, rows in outcomes:
+        found.setdefault(condition.level or 0.0, []).append(np.logical_and.reduce(rows))
+    return np.stack([np.logical_and.reduce(found[level]) for level in sorted(found)])
+
+
 def _is_random(group: Group) -> bool:
     return len(group.conditions) == 1 and group.conditions[0].draws > 1
 

@@ -12,7 +12,7 @@ import numpy as np
 from robench.core.types import CLEAN, Bits, Condition, Floats, ResultCard
 from robench.results import stats
 from robench.results.stats import Estimate
-from robench.results.summary import NOT_APPLICABLE, outcomes_of, together
+from robench.results.summary import NOT_APPLICABLE, by_level, outcomes_of, together
 
 COMMAND = "robench reproduce robustmq"
 TWIN = "fp_resnet20"
@@ -83,17 +83,11 @@ def _by_level(card: ResultCard, conditions: Sequence[Condition]) -> Bits | None:
 
     An attack that does not apply (no twin, no step to be smoothed) takes nothing from the others.
     """
-    found: dict[float, list[Bits]] = {}
-    for condition in conditions:
-        outcomes = outcomes_of(card, together(condition))
-        if isinstance(outcomes, str):
-            if outcomes != NOT_APPLICABLE:
-                return None
-            continue
-        found.setdefault(condition.level or 0.0, []).append(np.logical_and.reduce(outcomes))
-    if len(found) < len({condition.level for condition in conditions}):
-        return None
-    return np.stack([np.logical_and.reduce(found[level]) for level in sorted(found)])
+    outcomes = [(condition, outcomes_of(card, together(condition))) for condition in conditions]
+    known = [(condition, rows) for condition, rows in outcomes if not isinstance(rows, str)]
+    others = {rows for _, rows in outcomes if isinstance(rows, str)}
+    all_levels = {condition.level for condition, _ in known} == {condition.level for condition in conditions}
+    return by_level(known) if known and all_levels and others <= {NOT_APPLICABLE} else None
 
 
 def right(card: ResultCard) -> Bits | None:
