@@ -80,7 +80,9 @@ def evaluate(
         str,
         typer.Option(help="Quantize the models after training (int8, int4, w8a8, twn, bwn, ...), each its own twin."),
     ] = "",
-    conditions: Annotated[str, typer.Option(help="Only these, such as 'attack/*' or '*/gaussian'.")] = "*",
+    conditions: Annotated[
+        list[str] | None, typer.Option(help="Only these, such as 'attack/*' or '*/gaussian'; may be repeated.")
+    ] = None,
     n_images: Annotated[int | None, typer.Option(help="The first N images; the suite's number by default.")] = None,
     batch_size: Annotated[
         int | None,
@@ -154,7 +156,7 @@ def evaluate(
         suite=_suite(suite, {kind: texts for kind, texts in lines.items() if texts}),
         twin=twin,
         quantize=quantize,
-        conditions=conditions,
+        conditions=",".join(conditions or ["*"]),
         n_images=n_images,
         seed=seed,
         image_size=image_size,

@@ -83,11 +83,15 @@ class Condition:
         settings = "&".join(f"{name}={value}" for name, value in self.params + grid)
         return "/".join(parts) + (f"?{settings}" if settings else "")
 
-    def matches(self, pattern: str) -> bool:
-        """Whether a shell pattern such as ``attack/*`` or ``*/gaussian`` names it; its settings need not be written."""
+    def matches(self, patterns: str) -> bool:
+        """Whether a shell pattern such as ``attack/*`` or ``*/gaussian`` names it; its settings need not be written.
+
+        There may be several patterns, with commas between them: ``clean,attack/*``.
+        """
         key = self.key
         path = key.partition("?")[0]
-        return any(fnmatchcase(text, form) for text in (key, path) for form in (pattern, f"{pattern}/*"))
+        forms = [form for pattern in patterns.split(",") for form in (pattern, f"{pattern}/*")]
+        return any(fnmatchcase(text, form) for text in (key, path) for form in (*forms, patterns))
 
 
 CLEAN = Condition("clean", "clean")
@@ -214,12 +218,12 @@ class Suite:
         """The suite on the first ``n`` of the ``available`` images; fewer than its own number are a part of it."""
         return self._but("n_images", n) if n < min(self.n_images, available) else self
 
-    def select(self, pattern: str) -> "Suite":
-        """The suite with only the conditions that match."""
-        chosen = tuple(c for c in self.conditions if c.matches(pattern))
+    def select(self, patterns: str) -> "Suite":
+        """The suite with only the conditions that match (see ``Condition.matches``)."""
+        chosen = tuple(c for c in self.conditions if c.matches(patterns))
         if len(chosen) == len(self.conditions):
             return self
-        return replace(self._but("conditions", pattern), conditions=chosen)
+        return replace(self._but("conditions", patterns), conditions=chosen)
 
     def _but(self, name: str, value: Value) -> "Suite":
         return replace(self, part="&".join(filter(None, [self.part, f"{name}={value}"])))

@@ -38,7 +38,7 @@ class Request:
         twin: a model to compare with, or "none"; "auto" is the model card's own.
         quantize: a quantizer, such as "int8": the models are measured quantized after training, each against itself;
             empty for the models as they are.
-        conditions: a pattern such as ``attack/*``.
+        conditions: a pattern such as ``attack/*``, or several with commas between them.
         n_images: the first so many images.
         seed: of all random numbers.
         image_size: side of the square that image files are resized and cropped to; the model's own, or as

@@ -143,11 +143,12 @@ def test_a_board_with_two_cards_of_a_model_asks_which(here: Path) -> None:
 
 def test_a_figure_has_the_twin_and_any_name(here: Path) -> None:
     (card,) = (p for p in (here / "board" / "cards").glob("*.json") if cards.read(p).model.name == HOSTILE)
-    words = ("plot", "--board", "board", "--width", "one", "--format", "svg", "--out", "figures", "--conditions", "c*")
+    words = ("plot", "--board", "board", "--width", "one", "--format", "svg", "--out", "figures")
+    noise = ("--conditions", "clean", "--conditions", "corruption")
     assert "nothing to plot" in robench(*words, "ours_int4", "--conditions", "clean").stderr
     text = {}
     for name, more in {"with": (), "without": ("--no-twins",)}.items():
-        done(*words, "ours_int4", "--name", name, *more)
+        done(*words, "ours_int4", *noise, "--name", name, *more)
         text[name] = (here / "figures" / f"{name}.svg").read_text()
     assert "<!-- ours -->" in text["with"]
     assert "<!-- ours -->" not in text["without"]

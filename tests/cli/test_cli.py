@@ -55,7 +55,7 @@ def test_evaluate_prints_a_table_and_writes_cards(here: Path) -> None:
 
 
 def test_json_prints_the_card_and_nothing_else(here: Path) -> None:
-    conditions = ("--conditions", "c*")
+    conditions = ("--conditions", "clean", "--conditions", "corruption/*")
     one = robench("evaluate", "--model", "twn_resnet20", *QUICK, *conditions, "--json", "--out", "o")
     card = json.loads(one.stdout)
     written = json.loads(only(here / "o", "twn_resnet20.digits.quick.").read_text())

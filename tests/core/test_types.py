@@ -12,12 +12,14 @@ def test_key_is_stable_text() -> None:
     assert Condition("corruption", "gaussian", 3).key == "corruption/gaussian/3"
 
 
-@pytest.mark.parametrize("pattern", ["*", "attack/*", "*/pgd", "attack/pgd", "attack/pgd/0.0313725", PGD.key, "attack"])
+@pytest.mark.parametrize(
+    "pattern", ["*", "attack/*", "*/pgd", "attack/pgd", "attack/pgd/0.0313725", PGD.key, "attack", "clean,*/pgd"]
+)
 def test_patterns_that_match(pattern: str) -> None:
     assert PGD.matches(pattern)
 
 
-@pytest.mark.parametrize("pattern", ["corruption/*", "attack/fgsm", "pgd", "attack/pgd/0.03"])
+@pytest.mark.parametrize("pattern", ["corruption/*", "attack/fgsm", "pgd", "attack/pgd/0.03", "clean,corruption"])
 def test_patterns_that_do_not_match(pattern: str) -> None:
     assert not PGD.matches(pattern)
 
