@@ -1,5 +1,6 @@
 """Speed, as ratios with both sides in one run: tox run -e bench. The first of each group is robench."""
 
+import copy
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from robench.corruptions import CORRUPTIONS
 from robench.corruptions.apply import amount_of, corrupt
 from robench.data.base import Dataset
 from robench.engine.blocked import Blocked
-from robench.engine.loaded import LoadedModel
+from robench.engine.loaded import LoadedModel, from_module
 from robench.engine.model import ModelUnderTest
 from robench.engine.task import Task
 from robench.engine.verdict import to_pixels
@@ -95,6 +96,41 @@ class TestPgdGridOnAdversariallyTrained(BothSides):
 class TestPgdOnAdversariallyTrained(BothSides):
     model = "at_fp_resnet20"
     grid = GRID[-1:]
+
+
+class WinnersTakeAll(nn.Module):
+    """Keeps the larger half of an image's activations, and jumps where they change (Xiao et al. 2020, arXiv:1905.10510)."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        flat = x.flatten(1)
+        least = flat.topk(flat.shape[1] // 2, dim=1).values[:, -1]
+        return x * (x >= least.view(-1, *[1] * (x.dim() - 1)))
+
+
+def winners_take_all(loaded: LoadedModel) -> LoadedModel:
+    """The network with such activations in place of ReLU, as a model of somebody's own."""
+    model = copy.deepcopy(loaded.module).requires_grad_(False)
+    for parent in list(model.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, nn.ReLU):
+                setattr(parent, name, WinnersTakeAll())
+    return from_module(model, "winners_take_all")
+
+
+@pytest.mark.benchmark(group=f"PGD-20 at 8/255, k winners take all, first {CASCADED} images")
+class TestUnpredictable:
+    """A model that cannot be traced or predicted: no slower than three times the library."""
+
+    grid = GRID[-1:]
+    model = "tr_none_nc"
+
+    def test_robench(self, benchmark, images: Dataset, load: Load, prepared: Prepared) -> None:
+        data = images.first(CASCADED)
+        once(benchmark, lambda: robench_pgd(prepared(winners_take_all(load(self.model))), data, self.grid))
+
+    def test_torchattacks(self, benchmark, images: Dataset, load: Load) -> None:
+        data = images.first(CASCADED)
+        once(benchmark, lambda: torchattacks_pgd(winners_take_all(load(self.model)).module, data, self.grid))
 
 
 @pytest.mark.benchmark(group="PGD-20 at six epsilons, fp_resnet20, at most 200 images")
