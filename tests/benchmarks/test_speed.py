@@ -99,7 +99,7 @@ class TestPgdOnAdversariallyTrained(BothSides):
 
 
 class WinnersTakeAll(nn.Module):
-    """Keeps the larger half of an image's activations, and jumps where they change (Xiao et al. 2020, arXiv:1905.10510)."""
+    """Keeps the larger half of the activations, and jumps where that changes (Xiao et al. 2020, arXiv:1905.10510)."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         flat = x.flatten(1)
