@@ -44,6 +44,7 @@ class Row(NamedTuple):
     protocol: Bits
     official: Bits
     seconds: tuple[float, float]
+    images: str
 
 
 def epsilon_of(card: ModelCard) -> Fraction:
@@ -83,7 +84,8 @@ def row_of(card: ResultCard, epsilon: Fraction) -> Row:
     applied = [found for found in ours if found.total]
     standing: Bits = np.logical_and.reduce([found.top1 for found in applied])
     seconds = sum(found.seconds for found in applied), official.seconds
-    return Row(card.model.name, epsilon, card.of(CLEAN)[0].top1, standing, official.top1, seconds)
+    images = f"{card.data.n} of {card.data.name}, {card.data.source}"
+    return Row(card.model.name, epsilon, card.of(CLEAN)[0].top1, standing, official.top1, seconds, images)
 
 
 def table(rows: Sequence[Row]) -> Iterator[str]:
@@ -113,7 +115,7 @@ def main() -> None:
         print(*list(table(rows))[-1:], file=sys.stderr)
     print(INTRODUCTION)
     versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "pyautoattack"))
-    print(f"The first {arguments.images} test images, seed 0; {versions}; ", end="")
+    print(f"Images: the first {rows[0].images}; seed 0. {versions}; ", end="")
     print(f"{torch.get_num_threads()} threads of {platform.machine()}, {torch.backends.cpu.get_cpu_capability()}.\n")
     print(*table(rows), sep="\n")
 
