@@ -5,8 +5,17 @@ from torch import nn
 
 from robench.attacks import Budget, ImageStreams, register
 from robench.attacks.early_stopping import EarlyStopping
-from robench.attacks.losses import Loss, dlr_targeted, gap, named
-from robench.attacks.toolbox import BestSoFar, loss_and_gradient, per_image, project, recheck_in_float32, size, steepest
+from robench.attacks.losses import SMALLEST, Loss, dlr_targeted, gap, named
+from robench.attacks.toolbox import (
+    BestSoFar,
+    loss_and_gradient,
+    per_image,
+    project,
+    recheck_in_float32,
+    size,
+    slope,
+    steepest,
+)
 from robench.core.errors import RobenchError
 from robench.engine.blocked import capacity
 
@@ -88,8 +97,7 @@ def _classes(model: nn.Module, x: torch.Tensor, y: torch.Tensor, norm: str, choo
     distances = []
     for rank in range(candidates.shape[1]):
         point = loss_and_gradient(model, x, y, gap, candidates[:, rank])
-        slope = point.gradient.flatten(1).norm(p=1 if norm == "linf" else 2, dim=1)
-        distances.append(-point.loss / slope.clamp(min=1e-12))
+        distances.append(-point.loss / slope(point.gradient, norm))
     return candidates.gather(1, torch.stack(distances, 1).argsort(1))
 
 
@@ -121,7 +129,7 @@ def ascend(
     Returns:
         For an image that fooled the model that iterate, else the one of the largest loss.
     """
-    unit = noise / per_image(size(noise, budget.norm).clamp(min=1e-12), noise)
+    unit = noise / per_image(size(noise, budget.norm).clamp(min=SMALLEST), noise)
     result = project(x + budget.radius * unit, x, budget)
     climb = _ApgdState(model, x, labels, budget, result.clone(), loss)
     active, done = torch.arange(len(x), device=x.device), 0

@@ -7,13 +7,12 @@ from torch import nn
 
 from robench.attacks import Budget, ImageStreams, register
 from robench.attacks.losses import misclassification_margin
-from robench.attacks.toolbox import loss_and_gradient, per_image, project, size, without_rounding
+from robench.attacks.toolbox import loss_and_gradient, per_image, project, size, slope, steepest, without_rounding
 
 STEP, LAST_STEP = 1.0, 0.01
 """Step sizes in L2, on the [0, 1] pixel scale, from the first step to the last."""
 SHRINK, LAST_SHRINK = 0.05, 0.001
 """By which share the ball shrinks while its image fools, and grows while it does not."""
-SMALLEST = 1e-12
 
 
 @register("fmn", minimal=True)
@@ -57,7 +56,7 @@ class _Walk:
         point = loss_and_gradient(self.model, self.current, self.y, misclassification_margin)
         self._keep(point.margin)
         self._fit(point.margin, point.gradient, shrink)
-        direction = point.gradient / per_image(size(point.gradient, "l2").clamp(min=SMALLEST), self.x)
+        direction = steepest(point.gradient, "l2")
         ball = Budget(self.budget.norm, torch.minimum(self.radius, self.budget.epsilon))
         self.current = project(self.current + length * direction, self.x, ball)
 
@@ -72,8 +71,7 @@ class _Walk:
 
     def _fit(self, margin: torch.Tensor, gradient: torch.Tensor, shrink: float) -> None:
         """The radius of the ball: by a linear model until something fools, then smaller and larger by turns."""
-        dual = gradient.flatten(1).norm(p=1 if self.budget.norm == "linf" else 2, dim=1).clamp(min=SMALLEST)
-        linear = size(self.current - self.x, self.budget.norm) - margin / dual
+        linear = size(self.current - self.x, self.budget.norm) - margin / slope(gradient, self.budget.norm)
         outside = torch.where(self.smallest.isinf(), linear, self.radius * (1 + shrink))
         inside = torch.minimum(self.radius * (1 - shrink), self.smallest)
         self.radius = torch.where(margin > 0, inside, outside)

@@ -27,7 +27,7 @@ from robench.attacks.apply import attempt, check, gradients_of, resume, time_lim
 from robench.attacks.directions import Directions
 from robench.attacks.losses import misclassification_margin
 from robench.attacks.notes import Notes
-from robench.attacks.toolbox import SLACK, BestSoFar, fooled, loss_and_gradient, per_image, size
+from robench.attacks.toolbox import SLACK, BestSoFar, fooled, loss_and_gradient, per_image, size, slope
 from robench.attacks.witness import Witness
 from robench.core.errors import RobenchError
 from robench.core.kinds import Progress
@@ -120,6 +120,7 @@ class Search:
         self.grid = condition.grid or (condition.level,)
         self.condition = replace(condition, level=self.grid[0])
         self.attack = check(self.condition)
+        self.norm = str(self.condition.setting("norm", self.attack.traits.norms[0]))
         via, passes = gradients_of(self.condition)
         self.attacked, self.second = attacked(model, self.attack.traits, via)
         if passes > 1 and model.random:
@@ -173,8 +174,7 @@ class Search:
                 point = loss_and_gradient(self.attacked, x, y, misclassification_margin)
             except (RobenchError, RuntimeError):  # no gradient: a black-box attack searches from the smallest epsilon
                 return guess
-            slope = point.gradient.flatten(1).abs().sum(1).clamp(min=1e-12)
-            needed = BEND * (-point.loss / slope).cpu().numpy()
+            needed = BEND * (-point.loss / slope(point.gradient, self.norm)).cpu().numpy()
             guess[part] = np.searchsorted(self.grid[:-1], needed)
         return guess
 
@@ -212,7 +212,7 @@ class Search:
         Nothing that is smaller is left to be looked for, nor anything within the level where it found nothing.
         """
         images, levels, x, y, result = struck
-        sizes = size(result - x, str(self.condition.setting("norm", "linf")))
+        sizes = size(result - x, self.norm)
         own = np.minimum(np.searchsorted(np.array(self.grid, float), sizes.cpu().numpy() - SLACK), levels)
         found = Attempt(images, own, x, y, result)
         robust = self._judge(found)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from robench.attacks import Budget, Function, ImageStreams
-from robench.attacks.losses import Loss, ce, misclassification_margin
+from robench.attacks.losses import SMALLEST, Loss, ce, misclassification_margin
 from robench.core.errors import RobenchError
 from robench.core.types import Value
 from robench.engine.blocked import Blocked
@@ -184,11 +184,16 @@ def size(delta: torch.Tensor, norm: str) -> torch.Tensor:
     return flat.abs().amax(1) if norm == "linf" else flat.square().sum(1).sqrt()
 
 
+def slope(gradient: torch.Tensor, norm: str) -> torch.Tensor:
+    """How fast the loss grows in its steepest direction: the dual norm of each image's gradient, [N, ...] -> [N]."""
+    return gradient.flatten(1).norm(p=1 if norm == "linf" else 2, dim=1).clamp(min=SMALLEST)
+
+
 def steepest(gradient: torch.Tensor, norm: str) -> torch.Tensor:
     """The direction of size 1 in which the loss grows most: the sign in Linf, the unit gradient in L2."""
     if norm == "linf":
         return gradient.sign()
-    return gradient / per_image(size(gradient, norm).clamp(min=1e-12), gradient)
+    return gradient / per_image(size(gradient, norm).clamp(min=SMALLEST), gradient)
 
 
 def project(x: torch.Tensor, origin: torch.Tensor, budget: Budget) -> torch.Tensor:
@@ -197,5 +202,5 @@ def project(x: torch.Tensor, origin: torch.Tensor, budget: Budget) -> torch.Tens
     if budget.norm == "linf":
         delta.clamp_(-budget.radius, budget.radius)
     else:
-        delta *= per_image((budget.epsilon / size(delta, "l2").clamp(min=1e-12)).clamp(max=1), delta)
+        delta *= per_image((budget.epsilon / size(delta, "l2").clamp(min=SMALLEST)).clamp(max=1), delta)
     return delta.add_(origin).clamp_(0, 1)
