@@ -10,10 +10,9 @@ import torch
 from robench.core.kinds import Progress
 from robench.core.types import CLEAN, Bits, Blocks, Condition
 from robench.data.base import Dataset
-from robench.engine.drafts import Judge
 from robench.engine.model import ModelUnderTest
 from robench.engine.prepare import is_large
-from robench.engine.verdict import to_pixels
+from robench.engine.verdict import judge, to_pixels
 
 CHECKED = 64
 """Images for sanity checks: one block, enough to see what happens to one in twenty."""
@@ -74,9 +73,9 @@ def batches(task: Task, images: Blocks) -> Iterator[tuple[int, torch.Tensor, tor
 def judge_images(task: Task, images: Blocks, progress: Progress) -> Outcomes:
     """The verdict on the task's images, of all those of the data set, perhaps changed."""
     outcomes = []
-    correct, judge = 0, Judge(task.model)
+    correct = 0
     for place, x, y in batches(task, images):
-        outcomes.append(judge(x, y))
+        outcomes.append(judge(task.model.exact, x, y))
         correct += int(outcomes[-1][0].sum())
         progress(place + len(x), correct)
     return _joined(outcomes)

@@ -14,11 +14,7 @@ def judge(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> tuple[Bits, Bit
     """Which images [N, C, H, W] are right at the first guess, and within five. Non-finite logits count as wrong."""
     # Not in inference mode: what a model keeps of a pass there, no later pass with gradients could use.
     with torch.no_grad():
-        return verdict(model(x), y)
-
-
-def verdict(logits: torch.Tensor, y: torch.Tensor) -> tuple[Bits, Bits]:
-    """The same of logits [N, classes]."""
+        logits = model(x)
     finite = logits.isfinite().all(1)
     guesses = logits.topk(min(5, logits.shape[1]), dim=1).indices == y[:, None]
     top1 = (logits.argmax(1) == y) & finite

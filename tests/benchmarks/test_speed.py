@@ -258,23 +258,6 @@ class TestDistortion:
         benchmark(run)
 
 
-@pytest.mark.benchmark(group="weight noise in ten strengths, fp_resnet20")
-class TestDrafts:
-    """Verdicts that are drafted in bfloat16, where gradients are taken in it."""
-
-    levels = (0.05, 0.1, 0.2, 0.4, 0.8)
-
-    def noisy(self, subject: ModelUnderTest, images: Dataset) -> list[int]:
-        conditions = [Condition("distortion", n, e) for n in ("gaussian", "multiplicative") for e in self.levels]
-        return [measure(Task(fresh(subject), images, condition, 0, 0, BATCH)).correct for condition in conditions]
-
-    def test_robench(self, benchmark, standard: ModelUnderTest, images: Dataset) -> None:
-        once(benchmark, lambda: self.noisy(standard, images))
-
-    def test_float32_alone(self, benchmark, standard: ModelUnderTest, images: Dataset) -> None:
-        once(benchmark, lambda: self.noisy(replace(standard, gradients=standard.exact), images))
-
-
 def count(model: nn.Module, passes: Counter[bool]) -> torch.utils.hooks.RemovableHandle:
     """Count the images that go through ``model``, by whether there is a backward pass, too."""
     return model.register_forward_hook(lambda _, inputs, __: passes.update({inputs[0].requires_grad: len(inputs[0])}))
