@@ -12,6 +12,8 @@ from robench.data.labels import order
 from robench.data.lazy import LazyImages, Pictures
 from robench.data.pictures import opened
 
+TESTED = ("test", "val")
+"""Folders of test images, beside ``train`` or alone."""
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff"}
 
 
@@ -19,7 +21,7 @@ SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".
 def imagefolder(split: str, argument: str, data_dir: Path | None) -> Dataset:
     """Your own images: imagefolder:PATH, one subfolder a class (labels in sorted order), resized as the model says.
 
-    PATH may hold such folders for each split instead: train, and test or val.
+    PATH may hold such folders for each split instead: train, and test or val, or one of these alone.
     """
     folder = expanded(Path(argument))
     if not argument or not exists(folder, Path.is_dir):
@@ -81,12 +83,14 @@ def _in_turns(files: list[list[Path]]) -> list[tuple[int, Path]]:
 
 
 def _split(folder: Path, split: str) -> Path:
-    names = ("train",) if split == "train" else ("test", "val")
-    if not (folder / "train").is_dir():
-        if split == "train":
-            raise RobenchError(f"{folder} has no training images; put folders train and test (or val) into it.")
+    """The folder of a split, where subfolders are splits and no classes; else the folder itself, for test images."""
+    subfolders = {path.name for path in _subfolders(folder)}
+    splits = "train" in subfolders or (bool(subfolders) and subfolders <= set(TESTED))
+    if not splits and split != "train":
         return folder
-    found = [folder / name for name in names if (folder / name).is_dir()]
-    if not found:
-        raise RobenchError(f"{folder} has a folder train and neither test nor val; name the one with test images so.")
-    return found[0]
+    found = [folder / name for name in (("train",) if split == "train" else TESTED) if name in subfolders]
+    if found:
+        return found[0]
+    if split == "train":
+        raise RobenchError(f"{folder} has no training images; put folders train and test (or val) into it.")
+    raise RobenchError(f"{folder} has a folder train and neither test nor val; name the one with test images so.")

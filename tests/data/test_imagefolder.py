@@ -96,6 +96,17 @@ def test_splits(tmp_path: Path) -> None:
     assert np.array_equal(test.images[0], X[1].transpose(2, 0, 1))
 
 
+@pytest.mark.parametrize("split", ["test", "val"])
+def test_test_images_alone_are_no_class_of_that_name(tmp_path: Path, split: str) -> None:
+    for label, name in enumerate(["cat", "dog"]):
+        save(tmp_path / split / name / "0.png", Image.fromarray(X[label]))
+    assert load(f"imagefolder:{tmp_path}").classes == ("cat", "dog")
+    with pytest.raises(RobenchError, match="has no training images"):
+        load(f"imagefolder:{tmp_path}", "train")
+    save(tmp_path / "third" / "0.png", Image.fromarray(X[0]))
+    assert load(f"imagefolder:{tmp_path}").classes == tuple(sorted((split, "third")))
+
+
 def test_training_images_are_resized_as_test_images_are(tmp_path: Path) -> None:
     for split, sizes in {"train": [(50, 50), (50, 50)], "test": [(40, 60), (60, 40)]}.items():
         for index, size in enumerate(sizes):
