@@ -16,7 +16,25 @@ from robench.engine import blocked, prepare
 NAME = "fake"
 CROSSING = ("copy_", "_to_copy", "_copy_from", "index", "index_put_", "_index_put_impl_")
 """Operations that take tensors of two devices: copies, and indices."""
-_setup_privateuseone_for_python_backend(NAME)
+
+
+class Backend:
+    """What torch asks of a device; nobody shall take it for one that this machine has."""
+
+    def is_available(self) -> bool:
+        """Never."""
+        return False
+
+    def is_initialized(self) -> bool:
+        """There is nothing to be done first."""
+        return True
+
+    def current_device(self) -> int:
+        """The only one."""
+        return 0
+
+
+_setup_privateuseone_for_python_backend(NAME, Backend())
 
 
 class OnFake(torch.Tensor):
