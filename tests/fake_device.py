@@ -33,6 +33,12 @@ class Backend:
         """The only one."""
         return 0
 
+    def manual_seed_all(self, seed: int) -> None:
+        """It draws no random numbers."""
+
+    def _is_in_bad_fork(self) -> bool:
+        return False
+
 
 _setup_privateuseone_for_python_backend(NAME, Backend())
 
