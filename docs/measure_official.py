@@ -97,7 +97,7 @@ def table(rows: Sequence[Row]) -> Iterator[str]:
         shares = " | ".join(f"{100 * outcomes.mean():.1f}" for outcomes in (row.clean, row.protocol, row.official))
         alone = f"{int((row.protocol & ~row.official).sum())} | {int((row.official & ~row.protocol).sum())}"
         times = " | ".join(f"{seconds:,.0f}" for seconds in row.seconds)
-        yield f"| {row.name} | {row.epsilon.numerator}/{row.epsilon.denominator} | {shares} | {alone} | {times} |"
+        yield f"| {row.name} | {row.epsilon} | {shares} | {alone} | {times} |"
 
 
 def main() -> None:

@@ -129,7 +129,7 @@ def attempt(
     return Perturbed(*_held(result, x, budget, condition.name), unfinished)
 
 
-def time_limit(condition: Condition, share: float = 1.0) -> TimeLimit:
+def time_limit(condition: Condition, share: float) -> TimeLimit:
     """The time that a library's attack has for a share of the images of a condition, from now on."""
     return TimeLimit(share * seconds_of(condition))
 

@@ -37,6 +37,9 @@ messages = Console(stderr=True, markup=False, highlight=False)
 DataDir = Annotated[
     Path | None, typer.Option(help="Where CIFAR-10, CIFAR-100, MNIST are; else $ROBENCH_DATA, the cache, a download.")
 ]
+Conditions = Annotated[
+    list[str] | None, typer.Option(help="Only these, such as 'attack/*' or '*/gaussian'; may be repeated.")
+]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Plugins = Annotated[
     list[Path] | None,
@@ -46,6 +49,11 @@ Zoo = Annotated[
     Path | None, typer.Option("--zoo", help="A zoo of your own; models are looked for there first, see docs/boards.md.")
 ]
 Trust = Annotated[bool, typer.Option("--trust", help="Run the code that a model's folder brings; read it first.")]
+
+
+def patterns(conditions: list[str] | None) -> str:
+    """What ``Conditions`` gave, for ``Condition.matches``; everything where nothing was said."""
+    return ",".join(conditions or ["*"])
 
 
 class Terminated(KeyboardInterrupt):

@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from robench.cli.app import DataDir, Device, Plugins, Trust, Zoo, command, messages, results, say
+from robench.cli.app import (
+    Conditions,
+    DataDir,
+    Device,
+    Plugins,
+    Trust,
+    Zoo,
+    command,
+    messages,
+    patterns,
+    results,
+    say,
+)
 from robench.cli.boards import cards_of, check_new
 from robench.cli.options import parse_options
 from robench.core.errors import RobenchError
@@ -80,9 +92,7 @@ def evaluate(
         str,
         typer.Option(help="Quantize the models after training (int8, int4, w8a8, twn, bwn, ...), each its own twin."),
     ] = "",
-    conditions: Annotated[
-        list[str] | None, typer.Option(help="Only these, such as 'attack/*' or '*/gaussian'; may be repeated.")
-    ] = None,
+    conditions: Conditions = None,
     n_images: Annotated[int | None, typer.Option(help="The first N images; the suite's number by default.")] = None,
     batch_size: Annotated[
         int | None,
@@ -156,7 +166,7 @@ def evaluate(
         suite=_suite(suite, {kind: texts for kind, texts in lines.items() if texts}),
         twin=twin,
         quantize=quantize,
-        conditions=",".join(conditions or ["*"]),
+        conditions=patterns(conditions),
         n_images=n_images,
         seed=seed,
         image_size=image_size,

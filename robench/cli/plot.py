@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from robench.cli.app import command, results
+from robench.cli.app import Conditions, command, patterns, results
 from robench.cli.boards import Board, find_result
 from robench.core.files import file_name
 
@@ -34,9 +34,7 @@ class Width(StrEnum):
 def plot(
     names: Annotated[list[str], typer.Argument(help="Result cards (.json), or the starts of their names in runs/.")],
     twins: Annotated[bool, typer.Option("--twins/--no-twins", help="Draw each model's twin beside it.")] = True,
-    conditions: Annotated[
-        list[str] | None, typer.Option(help="Only these, such as 'attack/*' or '*/gaussian'; may be repeated.")
-    ] = None,
+    conditions: Conditions = None,
     board: Board = None,
     out: Annotated[Path, typer.Option(help="Folder for the figures.")] = Path("runs/figures"),
     name: Annotated[str, typer.Option(help="Of the files; the models' by default.")] = "",
@@ -58,7 +56,7 @@ def plot(
     title = file_name(name or "-".join(card.model.name for card in read.values()))
     shown = _with_twins(read) if twins else list(read.values())
     layout = PAPER[width] if width else SCREEN
-    for path in draw(shown, out, title, layout, formats or FORMATS, ",".join(conditions or ["*"])):
+    for path in draw(shown, out, title, layout, formats or FORMATS, patterns(conditions)):
         results.print(f"wrote {path}", soft_wrap=True)
 
 

@@ -91,6 +91,7 @@ class Condition:
         key = self.key
         path = key.partition("?")[0]
         forms = [form for pattern in patterns.split(",") for form in (pattern, f"{pattern}/*")]
+        # A key has commas between the epsilons of its grid, and names its condition as well.
         return any(fnmatchcase(text, form) for text in (key, path) for form in (*forms, patterns))
 
 
